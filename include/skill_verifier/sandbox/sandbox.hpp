@@ -1,0 +1,139 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/result.hpp"
+
+namespace skill_verifier::sandbox {
+
+using core::awaitable;
+
+/// The strict profile of facts/docker.md §1.3. All of it goes into the statement's limits document.
+struct Limits {
+  std::uint64_t memory_bytes = 512u << 20;  ///< swap is never allowed on top
+  std::int64_t nano_cpus = 1'000'000'000;
+  std::int64_t pids = 128;
+  std::uint64_t skill_bytes = 64u << 20;  ///< tmpfs /skill
+  std::uint64_t tmp_bytes = 64u << 20;    ///< tmpfs /tmp
+  std::uint64_t inodes = 8192;            ///< of each tmpfs
+  std::uint64_t open_files = 1024;
+  std::uint64_t file_bytes = 64u << 20;   ///< RLIMIT_FSIZE
+  std::uint64_t output_bytes = 1u << 20;  ///< kept per stream: half from the head, half from the tail
+  std::chrono::milliseconds max_timeout{300'000};
+};
+
+/// An image as the engine has it.
+struct Image {
+  std::string reference;         ///< as asked for
+  std::string id;                ///< `sha256:…`
+  std::vector<std::string> env;  ///< `K=V` of the image's configuration
+};
+
+struct CommandSpec {
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> env;  ///< added to the image's; wins over it
+  std::chrono::milliseconds timeout{30'000};
+};
+
+/// One stream's bytes, cut in the middle when there were more than the limit allows.
+struct Output {
+  std::string head;
+  std::string tail;         ///< empty unless truncated
+  std::uint64_t total = 0;  ///< bytes that the process wrote
+  bool truncated = false;
+  /// head, then (when truncated) a line "[… N bytes omitted …]", then tail.
+  std::string text() const;
+  /// head + tail: what the statement's run digest is over.
+  std::string kept() const;
+};
+
+enum class Outcome { exited, timeout, oom, killed };
+std::string_view to_string(Outcome outcome);
+
+/// What became of one command. That it ran at all makes it a finding about the skill, never an error.
+struct RunResult {
+  Outcome outcome = Outcome::exited;
+  std::optional<int>
+      exit_code;  ///< 128 + signal for a signalled process, as a shell reports it; absent after a kill by us
+  Output out;
+  Output err;
+  bool memory_killed = false;  ///< some process of the job was OOM-killed, whatever the main one returned
+  std::chrono::microseconds duration{0};
+  std::uint64_t peak_memory_bytes = 0;  ///< 0 = unknown
+};
+
+enum class StreamId { out, err };
+/// Called on the I/O thread with output as it arrives (after the byte cap: only what is kept from the head).
+using OutputSink = std::function<void(StreamId, std::string_view)>;
+
+struct RunRequest {
+  std::string job_id;
+  int attempt = 1;
+  Image image;                             ///< runtime image, resolved
+  std::optional<std::string> prepared_id;  ///< run from this image, which holds the package and its dependencies
+  std::filesystem::path pack;              ///< skill/package.hpp; not read when prepared_id is set
+  std::uint64_t pack_bytes = 0;
+  CommandSpec command;
+  bool bridge_network = false;
+  Limits limits;
+};
+
+struct PrepareRequest {
+  std::string job_id;
+  int attempt = 1;
+  Image image;
+  std::string tree_digest;
+  std::filesystem::path pack;
+  std::uint64_t pack_bytes = 0;
+  CommandSpec deps;  ///< runs as root of a writable root file system
+  bool bridge_network = false;
+  Limits limits;
+};
+struct PrepareResult {
+  RunResult run;  ///< of test_deps; when it did not exit 0, there is no image
+  std::optional<std::string> image_id;
+  bool cached = false;
+};
+
+/// What the wall itself consists of, for the statement's sandbox entry. Known once `start` has succeeded.
+struct Profile {
+  std::string runtime;         ///< OCI runtime, e.g. `runc`
+  std::string init_sha256;     ///< of PID 1's executable, lower-case hex
+  std::string seccomp_sha256;  ///< of the seccomp profile's text, lower-case hex
+};
+
+/// Where skills run. One instance of this program owns everything that carries its label. Errors of all calls (Errc,
+/// id): unavailable `engine_unreachable` / `engine_error`, not_found `image_missing`, rejected `image_not_allowed`,
+/// rejected `package_refused` (the package does not fit into the sandbox: the message says what was too small),
+/// unavailable `sandbox_lost` (init or its stream went away), timed_out, cancelled. Every kind of unavailable is safe
+/// to retry; nothing is left behind in any case.
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;
+
+  /// Checks the engine (version, limits it would ignore) and removes what earlier lives of this instance left. Gives
+  /// warnings, e.g. about an orphan that would not die.
+  virtual awaitable<Result<std::vector<std::string>>> start() = 0;
+  /// The allow-listed reference's image, pulled when missing and allowed; `progress` gets lines for the job's log.
+  virtual awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) = 0;
+  virtual awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) = 0;
+  /// Runs one command on one package in a container of its own, and removes the container. Cancelling the coroutine
+  /// kills the container and gives `cancelled`.
+  virtual awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) = 0;
+  virtual Profile profile() const = 0;
+  /// Whether the engine answers now; the message says why not.
+  virtual awaitable<Result<void>> check() = 0;
+  /// Removes what is left of this life. Called once, after the last run.
+  virtual awaitable<void> stop() = 0;
+};
+
+}  // namespace skill_verifier::sandbox
