@@ -129,9 +129,10 @@ Result<void> append_canonical(std::string& out, const Json& value, const std::st
     case Json::value_t::number_integer:
     case Json::value_t::number_unsigned: {
       if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSafeInteger))
-        return not_canonical(path, "is an integer beyond 2^53 - 1");
+        return not_canonical(path, "is an integer beyond ±(2^53 - 1)");
       const auto number = value.get<std::int64_t>();
-      if (number < -kMaxSafeInteger) return not_canonical(path, "is an integer below -(2^53 - 1)");
+      if (number < -kMaxSafeInteger || number > kMaxSafeInteger)
+        return not_canonical(path, "is an integer beyond ±(2^53 - 1)");
       out += fmt::format("{}", number);
       return {};
     }
