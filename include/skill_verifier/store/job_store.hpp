@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/clock.hpp"
+#include "skill_verifier/core/result.hpp"
+#include "skill_verifier/store/job_state.hpp"
+
+namespace skill_verifier::store {
+
+using core::awaitable;
+using core::Time;
+
+/// One row. What a job is asked to do never changes after insert; what became of it is written once, with its final
+/// state.
+struct Job {
+  std::string id;              ///< 32 hex
+  std::uint64_t sequence = 0;  ///< order of acknowledgement, given by the store
+  JobState state = JobState::pending;
+  int attempt = 0;  ///< runs begun so far
+  Time created_at{};
+  std::optional<Time> started_at;
+  std::optional<Time> completed_at;
+  std::string skill_id;
+  std::string request;    ///< JSON text: everything the runner needs besides the pack (service/job_request.hpp)
+  bool has_pack = false;  ///< the package blob is still kept
+  std::string result;     ///< JSON text of the predecessor's `result` object, when completed
+  std::string statement;  ///< canonical bytes, when completed
+  std::string error;      ///< JSON text {code, message, hint}, when failed
+};
+
+/// Whether the run that ends without a verdict is one of the job's attempts: a passing fault is, a shutdown is not.
+enum class AttemptCounts { yes, no };
+
+/// A job without its large columns, for lists.
+struct JobSummary {
+  std::string id;
+  std::uint64_t sequence = 0;
+  JobState state = JobState::pending;
+  int attempt = 0;
+  Time created_at{};
+  std::optional<Time> completed_at;
+  std::string skill_id;
+};
+
+/// Newest first.
+struct JobFilter {
+  std::optional<JobState> state;
+  std::size_t limit = 50;
+  std::optional<std::uint64_t> before;  ///< only jobs with a smaller sequence
+};
+
+using JobCounts = std::map<JobState, std::uint64_t>;
+
+/// What a job became.
+struct JobOutcome {
+  JobState state = JobState::completed;  ///< a final one
+  Time completed_at{};
+  std::string result, statement, error;
+};
+
+/// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
+/// would survive kill -9 and a power cut (the in-memory store excepted), and a call that fails has changed nothing.
+/// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Errors: not_found `job_not_found`,
+/// conflict `job_state_conflict` (job_state.hpp forbids it), unavailable `store_failed`.
+class JobStore {
+ public:
+  virtual ~JobStore() = default;
+
+  /// Directory for uploads in flight; on the same file system as the blobs. Emptied by `open`.
+  virtual std::filesystem::path spool() const = 0;
+
+  /// Adds the job in state pending and moves `pack` (a synced file in the spool) to the job's blob. Sets `sequence`,
+  /// which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
+  /// `job_id_invalid`); one that exists is conflict `job_exists`. When this fails, `pack` is where it was.
+  virtual awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) = 0;
+  virtual awaitable<Result<Job>> find(std::string id) = 0;
+  virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
+  /// Has an entry for every state. Cost does not depend on the number of jobs.
+  virtual awaitable<Result<JobCounts>> counts() = 0;
+  /// pending → running, attempt + 1. conflict when it is not pending.
+  virtual awaitable<Result<Job>> begin(std::string id, Time now) = 0;
+  /// running → pending: to be run again.
+  virtual awaitable<Result<void>> requeue(std::string id, AttemptCounts counts) = 0;
+  /// pending or running → a final state, once; removes the package blob.
+  virtual awaitable<Result<void>> finish(std::string id, JobOutcome outcome) = 0;
+  /// Removes a job that is final, with its log.
+  virtual awaitable<Result<void>> remove(std::string id) = 0;
+  /// All jobs to run, oldest first; jobs that an earlier life left running become pending first (their attempt counts).
+  virtual awaitable<Result<std::vector<JobSummary>>> recover() = 0;
+  /// Removes final jobs that ended before `time`; gives their number.
+  virtual awaitable<Result<std::uint64_t>> expire(Time time) = 0;
+
+  /// Where the pack of a pending or running job is.
+  virtual std::filesystem::path pack_path(const std::string& id) const = 0;
+  /// The job's log (what its commands wrote, as text with headings), written when it ends; a second one replaces it.
+  virtual awaitable<Result<void>> put_log(std::string id, std::string text) = 0;
+  /// Empty for a job that has none yet.
+  virtual awaitable<Result<std::string>> log(std::string id) = 0;
+  /// Whether it still works: a write and a read.
+  virtual awaitable<Result<void>> check() = 0;
+};
+
+/// Everything in memory, packs in a temporary directory below `directory`, which goes with the store: for tests and for
+/// `storage: memory`. Throws std::filesystem::filesystem_error when that directory cannot be made.
+std::unique_ptr<JobStore> open_memory_store(std::filesystem::path directory);
+
+/// SQLite (WAL, synchronous=FULL, one writer thread, group commit: concurrent changes share a transaction) in
+/// `directory`/jobs.db, packs beside it. Makes the directory, runs migrations, empties the spool, removes packs that
+/// belong to no job and fails jobs whose pack is gone (`package_lost`). Blocking. Errors: unavailable `store_failed`
+/// (also for a file that is damaged or no database of ours), conflict `store_locked` when another process has it open,
+/// unsupported `store_newer` for a database of a later version.
+Result<std::unique_ptr<JobStore>> open_sqlite_store(std::filesystem::path directory);
+
+}  // namespace skill_verifier::store

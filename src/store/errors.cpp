@@ -1,0 +1,43 @@
+#include "store/errors.hpp"
+
+#include <fmt/core.h>
+
+#include "skill_verifier/core/bytes.hpp"
+
+namespace skill_verifier::store {
+
+Error job_not_found(const std::string& id) {
+  return {Errc::not_found, "job_not_found", fmt::format("there is no job '{}'", core::shorten(id))};
+}
+
+Error job_exists(const std::string& id) {
+  return {Errc::conflict, "job_exists", fmt::format("there is a job '{}' already", core::shorten(id))};
+}
+
+Error job_not_final(const std::string& id, JobState state) {
+  return {Errc::conflict, "job_state_conflict",
+          fmt::format("job {} is {} and cannot be removed", core::shorten(id), to_string(state)), "cancel it first"};
+}
+
+Job as_inserted(Job job) {
+  job.state = JobState::pending;
+  job.attempt = 0;
+  job.started_at.reset();
+  job.completed_at.reset();
+  job.has_pack = true;
+  job.result.clear();
+  job.statement.clear();
+  job.error.clear();
+  return job;
+}
+
+JobOutcome package_lost() {
+  JobOutcome outcome;
+  outcome.state = JobState::failed;
+  outcome.completed_at = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  outcome.error =
+      R"({"code":"package_lost","message":"the package of this job is no longer in the store","hint":"submit it again"})";
+  return outcome;
+}
+
+}  // namespace skill_verifier::store

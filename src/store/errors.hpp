@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "skill_verifier/store/job_store.hpp"
+
+/// What both stores say and do alike.
+namespace skill_verifier::store {
+
+Error job_not_found(const std::string& id);
+Error job_exists(const std::string& id);
+Error job_not_final(const std::string& id, JobState state);
+
+/// The job as it is right after insert, whatever the caller left in the other fields.
+Job as_inserted(Job job);
+/// What becomes of a job whose pack is gone.
+JobOutcome package_lost();
+
+}  // namespace skill_verifier::store

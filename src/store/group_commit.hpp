@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "skill_verifier/core/async.hpp"
+#include "store/sqlite.hpp"
+
+namespace skill_verifier::store {
+
+using core::awaitable;
+
+/// One change of the store. The functions run on the writer's thread and own what they use.
+struct Change {
+  /// Inside a savepoint. A failure undoes this change alone.
+  std::function<Result<void>(Database&)> apply;
+  /// After the commit is on disk: what may only then be thrown away.
+  std::function<void()> committed;
+  /// Takes back what a successful `apply` did outside the database, when the change did not become durable.
+  std::function<void()> undo;
+  /// `apply` puts a file into the packs' directory, whose entry must be on disk before the row that speaks of it.
+  bool adds_pack = false;
+};
+
+/// The one writer. Changes that arrive while a commit is on its way to the disk share the next one: one fsync for all
+/// of them. Without waiting for company: a lonely change is committed at once.
+class GroupCommit {
+ public:
+  /// `sync_packs` makes the entries of the packs' directory durable.
+  GroupCommit(Database database, std::function<Result<void>()> sync_packs);
+
+  /// Resumes when the change is durable, or with why it is not.
+  awaitable<Result<void>> run(Change change);
+
+ private:
+  struct Pending {
+    Change change;
+    Result<void> result;
+    bool applied = false;
+    bool done = false;
+  };
+  using Batch = std::vector<std::shared_ptr<Pending>>;
+
+  void work_until_done(Pending& pending);
+  void commit(Batch& batch);
+  Result<void> write(Batch& batch);
+  Result<void> apply(Pending& pending);
+
+  Database database_;
+  std::function<Result<void>()> sync_packs_;
+  std::mutex mutex_;
+  Batch waiting_;  ///< guarded by mutex_; all else belongs to the writer's thread
+  core::WorkPool thread_{1};
+};
+
+}  // namespace skill_verifier::store

@@ -1,0 +1,200 @@
+#include <stdlib.h>
+
+#include <cerrno>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "skill_verifier/store/job_store.hpp"
+#include "store/errors.hpp"
+#include "store/files.hpp"
+
+namespace skill_verifier::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A fresh directory, removed with all that is in it by the destructor.
+class TemporaryDirectory {
+ public:
+  explicit TemporaryDirectory(const fs::path& parent) {
+    fs::create_directories(parent);
+    std::string pattern = (parent / "skill-verifier-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw fs::filesystem_error("cannot make a directory", parent, {errno, std::generic_category()});
+    path_ = pattern;
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+JobSummary summary_of(const Job& job) {
+  return {job.id, job.sequence, job.state, job.attempt, job.created_at, job.completed_at, job.skill_id};
+}
+
+class MemoryStore final : public JobStore {
+ public:
+  explicit MemoryStore(const fs::path& parent) : directory_(parent), files_(directory_.path()) {
+    if (auto opened = files_.open(); !opened)
+      throw fs::filesystem_error(opened.error().message, directory_.path(), std::make_error_code(std::errc::io_error));
+    for (const JobState state :
+         {JobState::pending, JobState::running, JobState::completed, JobState::failed, JobState::cancelled})
+      counts_[state] = 0;
+  }
+
+  fs::path spool() const override { return files_.spool(); }
+  fs::path pack_path(const std::string& id) const override { return files_.pack(id); }
+
+  awaitable<Result<Job>> insert(Job job, fs::path pack) override {
+    if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    if (sequences_.contains(job.id)) co_return job_exists(job.id);
+    if (auto adopted = files_.adopt(pack, job.id); !adopted) co_return adopted.error();
+    job = as_inserted(std::move(job));
+    job.sequence = ++last_sequence_;
+    sequences_[job.id] = job.sequence;
+    jobs_[job.sequence] = job;
+    ++counts_[job.state];
+    co_return job;
+  }
+
+  awaitable<Result<Job>> find(std::string id) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    co_return *job;
+  }
+
+  awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) override {
+    std::vector<JobSummary> found;
+    auto it = filter.before ? jobs_.lower_bound(*filter.before) : jobs_.end();
+    while (it != jobs_.begin() && found.size() < filter.limit) {
+      --it;
+      if (!filter.state || it->second.state == *filter.state) found.push_back(summary_of(it->second));
+    }
+    co_return found;
+  }
+
+  awaitable<Result<JobCounts>> counts() override { co_return counts_; }
+
+  awaitable<Result<Job>> begin(std::string id, Time now) override {
+    Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    if (auto moved = move(*job, JobState::running); !moved) co_return moved.error();
+    ++job->attempt;
+    job->started_at = now;
+    co_return *job;
+  }
+
+  awaitable<Result<void>> requeue(std::string id, AttemptCounts counts) override {
+    Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    if (auto moved = move(*job, JobState::pending); !moved) co_return moved;
+    if (counts == AttemptCounts::no) --job->attempt;
+    job->started_at.reset();
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<void>> finish(std::string id, JobOutcome outcome) override {
+    Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    if (auto moved = move(*job, outcome.state); !moved) co_return moved;
+    job->completed_at = outcome.completed_at;
+    job->result = std::move(outcome.result);
+    job->statement = std::move(outcome.statement);
+    job->error = std::move(outcome.error);
+    job->has_pack = false;
+    files_.discard(id);
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<void>> remove(std::string id) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    if (!is_final(job->state)) co_return job_not_final(id, job->state);
+    forget(job->sequence);
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<std::vector<JobSummary>>> recover() override {
+    std::vector<JobSummary> found;
+    for (auto& [sequence, job] : jobs_) {
+      if (is_final(job.state)) continue;
+      if (job.state == JobState::running) {
+        if (auto moved = move(job, JobState::pending); !moved) co_return moved.error();
+        job.started_at.reset();
+      }
+      found.push_back(summary_of(job));
+    }
+    co_return found;
+  }
+
+  awaitable<Result<std::uint64_t>> expire(Time time) override {
+    std::vector<std::uint64_t> old;
+    for (const auto& [sequence, job] : jobs_)
+      if (job.completed_at && *job.completed_at < time) old.push_back(sequence);
+    for (const std::uint64_t sequence : old)
+      forget(sequence);
+    co_return old.size();
+  }
+
+  awaitable<Result<void>> put_log(std::string id, std::string text) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    logs_[job->sequence] = std::move(text);
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<std::string>> log(std::string id) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    const auto found = logs_.find(job->sequence);
+    co_return found == logs_.end() ? std::string() : found->second;
+  }
+
+  awaitable<Result<void>> check() override { co_return files_.sync_packs(); }
+
+ private:
+  Job* look_up(const std::string& id) {
+    const auto sequence = sequences_.find(id);
+    return sequence == sequences_.end() ? nullptr : &jobs_.find(sequence->second)->second;
+  }
+
+  Result<void> move(Job& job, JobState to) {
+    if (auto allowed = check_transition(job.id, job.state, to); !allowed) return allowed;
+    --counts_[job.state];
+    ++counts_[to];
+    job.state = to;
+    return {};
+  }
+
+  void forget(std::uint64_t sequence) {
+    const auto job = jobs_.find(sequence);
+    --counts_[job->second.state];
+    sequences_.erase(job->second.id);
+    logs_.erase(sequence);
+    jobs_.erase(job);
+  }
+
+  TemporaryDirectory directory_;
+  StoreFiles files_;
+  std::map<std::uint64_t, Job> jobs_;  ///< by sequence
+  std::unordered_map<std::string, std::uint64_t> sequences_;
+  std::unordered_map<std::uint64_t, std::string> logs_;
+  JobCounts counts_;
+  std::uint64_t last_sequence_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<JobStore> open_memory_store(fs::path directory) {
+  return std::make_unique<MemoryStore>(directory);
+}
+
+}  // namespace skill_verifier::store

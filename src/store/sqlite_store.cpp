@@ -1,0 +1,348 @@
+#include <fmt/core.h>
+
+#include <limits>
+#include <utility>
+
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/log.hpp"
+#include "skill_verifier/store/job_store.hpp"
+#include "store/errors.hpp"
+#include "store/files.hpp"
+#include "store/group_commit.hpp"
+#include "store/migrations.hpp"
+#include "store/sqlite.hpp"
+#include "store/statements.hpp"
+
+namespace skill_verifier::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::int64_t to_column(Time time) {
+  return time.time_since_epoch().count();
+}
+
+Time to_time(std::int64_t column) {
+  return Time(std::chrono::milliseconds(column));
+}
+
+std::optional<Time> to_time(std::optional<std::int64_t> column) {
+  return column ? std::optional(to_time(*column)) : std::nullopt;
+}
+
+/// SQLite's integers are signed; a sequence above their range cannot exist.
+std::int64_t to_column(std::optional<std::uint64_t> sequence) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  if (!sequence || *sequence > static_cast<std::uint64_t>(kMost)) return kMost;
+  return static_cast<std::int64_t>(*sequence);
+}
+
+Result<Job> read_job(const Query& row) {
+  Job job;
+  job.id = row.text(0);
+  job.sequence = static_cast<std::uint64_t>(row.integer(1));
+  SKILL_VERIFIER_TRY(job.state, parse_job_state(row.text(2)));
+  job.attempt = static_cast<int>(row.integer(3));
+  job.created_at = to_time(row.integer(4));
+  job.started_at = to_time(row.maybe_integer(5));
+  job.completed_at = to_time(row.maybe_integer(6));
+  job.skill_id = row.text(7);
+  job.has_pack = row.integer(8) != 0;
+  job.request = row.text(9);
+  job.result = row.text(10);
+  job.statement = row.text(11);
+  job.error = row.text(12);
+  return job;
+}
+
+Result<Job> find_job(Database& database, const std::string& id) {
+  Query query(database, sql::kFindJob);
+  query.bind(id);
+  SKILL_VERIFIER_TRY(const bool found, query.step());
+  if (!found) return job_not_found(id);
+  return read_job(query);
+}
+
+Result<std::vector<JobSummary>> read_summaries(Query& query) {
+  std::vector<JobSummary> jobs;
+  while (true) {
+    SKILL_VERIFIER_TRY(const bool row, query.step());
+    if (!row) return jobs;
+    JobSummary job;
+    job.id = query.text(0);
+    job.sequence = static_cast<std::uint64_t>(query.integer(1));
+    SKILL_VERIFIER_TRY(job.state, parse_job_state(query.text(2)));
+    job.attempt = static_cast<int>(query.integer(3));
+    job.created_at = to_time(query.integer(4));
+    job.completed_at = to_time(query.maybe_integer(5));
+    job.skill_id = query.text(6);
+    jobs.push_back(std::move(job));
+  }
+}
+
+Result<std::vector<JobSummary>> list_jobs(Database& database, const JobFilter& filter) {
+  const auto limit = to_column(std::optional<std::uint64_t>(filter.limit));
+  if (filter.state) {
+    Query query(database, sql::kListState);
+    query.bind(to_string(*filter.state)).bind(to_column(filter.before)).bind(limit);
+    return read_summaries(query);
+  }
+  Query query(database, sql::kListAll);
+  query.bind(to_column(filter.before)).bind(limit);
+  return read_summaries(query);
+}
+
+Result<JobCounts> count_jobs(Database& database) {
+  JobCounts counts;
+  Query query(database, sql::kCounts);
+  while (true) {
+    SKILL_VERIFIER_TRY(const bool row, query.step());
+    if (!row) return counts;
+    SKILL_VERIFIER_TRY(const JobState state, parse_job_state(query.text(0)));
+    counts[state] = static_cast<std::uint64_t>(query.integer(1));
+  }
+}
+
+/// The row of a job that may become `to`.
+Result<std::int64_t> row_that_may_become(Database& database, const std::string& id, JobState to) {
+  Query query(database, sql::kStateOf);
+  query.bind(id);
+  SKILL_VERIFIER_TRY(const bool found, query.step());
+  if (!found) return job_not_found(id);
+  SKILL_VERIFIER_TRY(const JobState from, parse_job_state(query.text(1)));
+  if (auto allowed = check_transition(id, from, to); !allowed) return allowed.error();
+  return query.integer(0);
+}
+
+Result<void> insert_job(Database& database, Job& job) {
+  Query row(database, sql::kInsertJob);
+  row.bind(job.id).bind(to_column(job.created_at)).bind(job.skill_id);
+  if (auto done = row.run(); !done) return done;
+  if (database.changes() == 0) return job_exists(job.id);
+  const std::int64_t sequence = database.last_row();
+  job.sequence = static_cast<std::uint64_t>(sequence);
+  Query documents(database, sql::kInsertDocuments);
+  return documents.bind(sequence).bind(job.request).run();
+}
+
+Result<void> finish_job(Database& database, const std::string& id, const JobOutcome& outcome) {
+  SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
+  Query row(database, sql::kFinishJob);
+  row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
+  if (auto done = row.run(); !done) return done;
+  Query documents(database, sql::kFinishDocuments);
+  return documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence).run();
+}
+
+Result<void> remove_job(Database& database, const std::string& id) {
+  Query query(database, sql::kStateOf);
+  query.bind(id);
+  SKILL_VERIFIER_TRY(const bool found, query.step());
+  if (!found) return job_not_found(id);
+  SKILL_VERIFIER_TRY(const JobState state, parse_job_state(query.text(1)));
+  if (!is_final(state)) return job_not_final(id, state);
+  Query row(database, sql::kRemove);
+  return row.bind(query.integer(0)).run();
+}
+
+/// What a crash between the two halves of a change left behind: packs without a job are removed, jobs without a pack
+/// cannot be run.
+Result<void> reconcile(Database& database, const StoreFiles& files) {
+  SKILL_VERIFIER_TRY(auto packs, files.packs());
+  std::vector<std::string> lost;
+  {
+    Query query(database, sql::kPackOwners);
+    while (true) {
+      SKILL_VERIFIER_TRY(const bool row, query.step());
+      if (!row) break;
+      auto id = query.text(0);
+      if (packs.erase(id) == 0) lost.push_back(std::move(id));
+    }
+  }
+  for (const auto& id : packs)
+    files.discard(id);
+  if (lost.empty()) return {};
+  SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database, "BEGIN IMMEDIATE"));
+  for (const auto& id : lost) {
+    log::error("package lost", {{"job", id}});
+    if (auto done = finish_job(database, id, package_lost()); !done) return done;
+  }
+  return transaction.commit();
+}
+
+class SqliteStore final : public JobStore {
+ public:
+  SqliteStore(Descriptor lock, StoreFiles files, Database writer, Database reader)
+      : lock_(std::move(lock)),
+        files_(std::move(files)),
+        reader_(std::move(reader)),
+        writer_(std::move(writer), [this] { return files_.sync_packs(); }) {}
+
+  fs::path spool() const override { return files_.spool(); }
+  fs::path pack_path(const std::string& id) const override { return files_.pack(id); }
+
+  awaitable<Result<Job>> insert(Job job, fs::path pack) override {
+    if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    auto added = std::make_shared<Job>(as_inserted(std::move(job)));
+    Change change;
+    // The row first: it finds out whether the id is taken before a file is moved to that id's place.
+    change.apply = [this, added, pack](Database& database) -> Result<void> {
+      if (auto done = insert_job(database, *added); !done) return done;
+      return files_.adopt(pack, added->id);
+    };
+    change.undo = [this, added, pack] { files_.give_back(pack, added->id); };
+    change.adds_pack = true;
+    auto done = co_await writer_.run(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*added);
+  }
+
+  awaitable<Result<Job>> find(std::string id) override {
+    auto query = [this, id = std::move(id)] { return find_job(reader_, id); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) override {
+    auto query = [this, filter] { return list_jobs(reader_, filter); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<JobCounts>> counts() override {
+    auto query = [this] { return count_jobs(reader_); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<Job>> begin(std::string id, Time now) override {
+    auto begun = std::make_shared<Job>();
+    Change change;
+    change.apply = [id = std::move(id), now, begun](Database& database) -> Result<void> {
+      SKILL_VERIFIER_TRY(const auto sequence, row_that_may_become(database, id, JobState::running));
+      Query row(database, sql::kBegin);
+      if (auto done = row.bind(to_column(now)).bind(sequence).run(); !done) return done;
+      SKILL_VERIFIER_TRY(*begun, find_job(database, id));
+      return {};
+    };
+    auto done = co_await writer_.run(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*begun);
+  }
+
+  awaitable<Result<void>> requeue(std::string id, AttemptCounts counts) override {
+    Change change;
+    change.apply = [id = std::move(id), counts](Database& database) -> Result<void> {
+      SKILL_VERIFIER_TRY(const auto sequence, row_that_may_become(database, id, JobState::pending));
+      Query row(database, sql::kRequeue);
+      return row.bind(std::int64_t{counts == AttemptCounts::no}).bind(sequence).run();
+    };
+    co_return co_await writer_.run(std::move(change));
+  }
+
+  awaitable<Result<void>> finish(std::string id, JobOutcome outcome) override {
+    Change change;
+    change.apply = [id, outcome = std::move(outcome)](Database& database) { return finish_job(database, id, outcome); };
+    change.committed = [this, id] { files_.discard(id); };
+    co_return co_await writer_.run(std::move(change));
+  }
+
+  awaitable<Result<void>> remove(std::string id) override {
+    Change change;
+    change.apply = [id = std::move(id)](Database& database) { return remove_job(database, id); };
+    co_return co_await writer_.run(std::move(change));
+  }
+
+  awaitable<Result<std::vector<JobSummary>>> recover() override {
+    auto jobs = std::make_shared<std::vector<JobSummary>>();
+    Change change;
+    change.apply = [jobs](Database& database) -> Result<void> {
+      Query requeue(database, sql::kRequeueAll);
+      if (auto done = requeue.run(); !done) return done;
+      Query query(database, sql::kListPending);
+      SKILL_VERIFIER_TRY(*jobs, read_summaries(query));
+      return {};
+    };
+    auto done = co_await writer_.run(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*jobs);
+  }
+
+  awaitable<Result<std::uint64_t>> expire(Time time) override {
+    std::uint64_t total = 0;
+    while (true) {
+      auto removed = std::make_shared<std::int64_t>(0);
+      Change change;
+      change.apply = [time, removed](Database& database) -> Result<void> {
+        Query row(database, sql::kExpire);
+        if (auto done = row.bind(to_column(time)).run(); !done) return done;
+        *removed = database.changes();
+        return {};
+      };
+      auto done = co_await writer_.run(std::move(change));
+      if (!done) co_return done.error();
+      if (*removed == 0) co_return total;
+      total += static_cast<std::uint64_t>(*removed);
+    }
+  }
+
+  awaitable<Result<void>> put_log(std::string id, std::string text) override {
+    Change change;
+    change.apply = [id = std::move(id), text = std::move(text)](Database& database) -> Result<void> {
+      Query owner(database, sql::kStateOf);
+      owner.bind(id);
+      SKILL_VERIFIER_TRY(const bool found, owner.step());
+      if (!found) return job_not_found(id);
+      Query row(database, sql::kPutLog);
+      return row.bind(owner.integer(0)).bind_blob(text).run();
+    };
+    co_return co_await writer_.run(std::move(change));
+  }
+
+  awaitable<Result<std::string>> log(std::string id) override {
+    auto query = [this, id = std::move(id)]() -> Result<std::string> {
+      Query row(reader_, sql::kLog);
+      row.bind(id);
+      SKILL_VERIFIER_TRY(const bool found, row.step());
+      if (!found) return job_not_found(id);
+      return row.text(0);
+    };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<void>> check() override {
+    Change change;
+    change.apply = [](Database& database) {
+      Query beat(database, sql::kBeat);
+      return beat.run();
+    };
+    auto written = co_await writer_.run(std::move(change));
+    if (!written) co_return written;
+    auto query = [this]() -> Result<void> {
+      Query beat(reader_, sql::kReadBeat);
+      return beat.run();
+    };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+ private:
+  Descriptor lock_;
+  StoreFiles files_;
+  Database reader_;
+  GroupCommit writer_;
+  core::WorkPool reading_{1};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory) {
+  SKILL_VERIFIER_TRY(Descriptor lock, lock_directory(directory));
+  StoreFiles files(directory);
+  if (auto opened = files.open(); !opened) return opened.error();
+  const fs::path file = directory / "jobs.db";
+  SKILL_VERIFIER_TRY(Database writer, Database::open_writer(file));
+  if (auto migrated = migrate(writer); !migrated) return migrated.error();
+  if (auto reconciled = reconcile(writer, files); !reconciled) return reconciled.error();
+  SKILL_VERIFIER_TRY(Database reader, Database::open_reader(file));
+  return std::unique_ptr<JobStore>(
+      std::make_unique<SqliteStore>(std::move(lock), std::move(files), std::move(writer), std::move(reader)));
+}
+
+}  // namespace skill_verifier::store

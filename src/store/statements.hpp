@@ -1,0 +1,51 @@
+#pragma once
+
+/// Every statement of the SQLite store. Tests look at their query plans.
+namespace skill_verifier::store::sql {
+
+// Order of the columns: read_job in sqlite_store.cpp.
+inline constexpr const char* kFindJob =
+    "SELECT jobs.id, sequence, state, attempt, created_at, started_at, completed_at, skill_id, has_pack, request, "
+    "result,"
+    " statement, error FROM jobs JOIN documents USING (sequence) WHERE jobs.id = ?";
+inline constexpr const char* kStateOf = "SELECT sequence, state FROM jobs WHERE id = ?";
+
+// Order of the columns: read_summary in sqlite_store.cpp.
+inline constexpr const char* kListAll =
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE sequence < ?"
+    " ORDER BY sequence DESC LIMIT ?";
+inline constexpr const char* kListState =
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE state = ? AND sequence < ?"
+    " ORDER BY sequence DESC LIMIT ?";
+inline constexpr const char* kListPending =
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE state = 'pending'"
+    " ORDER BY sequence";
+inline constexpr const char* kCounts = "SELECT state, jobs FROM counts";
+
+inline constexpr const char* kInsertJob =
+    "INSERT INTO jobs (id, state, attempt, created_at, skill_id, has_pack) VALUES (?, 'pending', 0, ?, ?, 1)"
+    " ON CONFLICT (id) DO NOTHING";
+inline constexpr const char* kInsertDocuments = "INSERT INTO documents (sequence, request) VALUES (?, ?)";
+inline constexpr const char* kBegin =
+    "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ? WHERE sequence = ?";
+inline constexpr const char* kRequeue =
+    "UPDATE jobs SET state = 'pending', started_at = NULL, attempt = attempt - ? WHERE sequence = ?";
+inline constexpr const char* kRequeueAll =
+    "UPDATE jobs SET state = 'pending', started_at = NULL WHERE state = 'running'";
+inline constexpr const char* kFinishJob =
+    "UPDATE jobs SET state = ?, completed_at = ?, has_pack = 0 WHERE sequence = ?";
+inline constexpr const char* kFinishDocuments =
+    "UPDATE documents SET result = ?, statement = ?, error = ? WHERE sequence = ?";
+inline constexpr const char* kRemove = "DELETE FROM jobs WHERE sequence = ?";
+// In portions, so that a long-forgotten heap of jobs does not hold up everybody else's commits.
+inline constexpr const char* kExpire =
+    "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at < ? LIMIT 256)";
+
+inline constexpr const char* kPutLog = "INSERT OR REPLACE INTO logs (sequence, text) VALUES (?, ?)";
+inline constexpr const char* kLog = "SELECT text FROM jobs LEFT JOIN logs USING (sequence) WHERE id = ?";
+inline constexpr const char* kBeat = "UPDATE heartbeat SET beats = beats + 1";
+inline constexpr const char* kReadBeat = "SELECT beats FROM heartbeat";
+// Two plain lookups in the index by state; jobs that wait or run are few.
+inline constexpr const char* kPackOwners = "SELECT id FROM jobs WHERE state IN ('pending', 'running')";
+
+}  // namespace skill_verifier::store::sql

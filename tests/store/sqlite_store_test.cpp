@@ -1,0 +1,294 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "skill_verifier/store/job_store.hpp"
+#include "store/statements.hpp"
+#include "store/store_fixture.hpp"
+
+namespace skill_verifier::store {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  void SetUp() override { reopen(); }
+
+  void reopen() {
+    store_.reset();
+    auto opened = open_sqlite_store(directory());
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  std::filesystem::path directory() const { return scratch_.path() / "store"; }
+
+  Job insert() {
+    auto inserted = await(io_, store_->insert(make_job(), make_pack(*store_)));
+    EXPECT_TRUE(inserted);
+    return inserted ? *inserted : Job{};
+  }
+  Job find(const std::string& id) {
+    auto found = await(io_, store_->find(id));
+    EXPECT_TRUE(found);
+    return found ? *found : Job{};
+  }
+
+  /// Runs SQL behind the store's back; gives the rows' columns joined by spaces.
+  std::string sql(const std::string& text) const {
+    sqlite3* handle = nullptr;
+    EXPECT_EQ(sqlite3_open((directory() / "jobs.db").c_str(), &handle), SQLITE_OK);
+    std::string rows;
+    auto collect = [](void* out, int columns, char** values, char**) {
+      for (int i = 0; i < columns; ++i)
+        *static_cast<std::string*>(out) += std::string(values[i] != nullptr ? values[i] : "NULL") + " ";
+      return 0;
+    };
+    char* message = nullptr;
+    EXPECT_EQ(sqlite3_exec(handle, text.c_str(), collect, &rows, &message), SQLITE_OK) << message;
+    sqlite3_free(message);
+    sqlite3_close(handle);
+    return rows;
+  }
+
+  ScratchDirectory scratch_;
+  core::asio::io_context io_{1};
+  std::unique_ptr<JobStore> store_;
+};
+
+TEST_F(SqliteStoreTest, KeepsEverythingAcrossAReopen) {
+  const Job pending = insert(), running = insert(), done = insert();
+  ASSERT_TRUE(await(io_, store_->begin(running.id, at(2'000))));
+  ASSERT_TRUE(await(io_, store_->begin(done.id, at(2'000))));
+  ASSERT_TRUE(await(io_, store_->put_log(done.id, "log text")));
+  ASSERT_TRUE(await(io_, store_->finish(done.id, completed())));
+  reopen();
+  EXPECT_EQ(find(pending.id).state, JobState::pending);
+  EXPECT_EQ(find(running.id).state, JobState::running);
+  EXPECT_EQ(find(running.id).attempt, 1);
+  EXPECT_EQ(find(done.id).result, R"({"verdict":"passed"})");
+  EXPECT_EQ(find(done.id).statement, "statement bytes");
+  EXPECT_EQ(*await(io_, store_->log(done.id)), "log text");
+  EXPECT_EQ(read_all(store_->pack_path(pending.id)), "pack bytes");
+  auto counts = await(io_, store_->counts());
+  EXPECT_EQ((*counts)[JobState::pending], 1u);
+  EXPECT_EQ((*counts)[JobState::running], 1u);
+  EXPECT_EQ((*counts)[JobState::completed], 1u);
+}
+
+TEST_F(SqliteStoreTest, SequenceGoesOnAcrossAReopenEvenWhenTheLastJobWasRemoved) {
+  const Job job = insert();
+  ASSERT_TRUE(await(io_, store_->finish(job.id, ended(JobState::cancelled))));
+  ASSERT_TRUE(await(io_, store_->remove(job.id)));
+  reopen();
+  EXPECT_GT(insert().sequence, job.sequence);
+}
+
+TEST_F(SqliteStoreTest, OpenEmptiesTheSpool) {
+  write_all(store_->spool() / "half-an-upload", "bytes");
+  std::filesystem::create_directories(store_->spool() / "folder" / "deep");
+  reopen();
+  EXPECT_TRUE(std::filesystem::is_empty(store_->spool()));
+}
+
+TEST_F(SqliteStoreTest, OpenDoesNotFollowALinkInTheSpool) {
+  const auto outside = scratch_.path() / "outside";
+  std::filesystem::create_directories(outside);
+  write_all(outside / "precious", "kept");
+  std::filesystem::create_directory_symlink(outside, store_->spool() / "link");
+  reopen();
+  EXPECT_TRUE(std::filesystem::is_empty(store_->spool()));
+  EXPECT_EQ(read_all(outside / "precious"), "kept");
+}
+
+TEST_F(SqliteStoreTest, OpenRemovesPacksThatBelongToNoJob) {
+  const Job job = insert(), done = insert();
+  ASSERT_TRUE(await(io_, store_->finish(done.id, ended(JobState::cancelled))));
+  write_all(store_->pack_path("orphan"), "bytes");
+  write_all(store_->pack_path(done.id), "unlink did not happen");
+  write_all(directory() / "packs" / "stranger.txt", "bytes");
+  reopen();
+  EXPECT_TRUE(std::filesystem::exists(store_->pack_path(job.id)));
+  EXPECT_FALSE(std::filesystem::exists(store_->pack_path("orphan")));
+  EXPECT_FALSE(std::filesystem::exists(store_->pack_path(done.id)));
+  EXPECT_FALSE(std::filesystem::exists(directory() / "packs" / "stranger.txt"));
+}
+
+TEST_F(SqliteStoreTest, OpenFailsJobsWhosePackIsLost) {
+  const Job pending = insert(), running = insert(), fine = insert();
+  ASSERT_TRUE(await(io_, store_->begin(running.id, at(2'000))));
+  std::filesystem::remove(store_->pack_path(pending.id));
+  std::filesystem::remove(store_->pack_path(running.id));
+  reopen();
+  for (const auto& id : {pending.id, running.id}) {
+    EXPECT_EQ(find(id).state, JobState::failed);
+    EXPECT_THAT(find(id).error, HasSubstr(R"("code":"package_lost")"));
+    EXPECT_TRUE(find(id).completed_at);
+  }
+  EXPECT_EQ(find(fine.id).state, JobState::pending);
+}
+
+TEST_F(SqliteStoreTest, ASecondOpenIsLockedOut) {
+  const auto second = open_sqlite_store(directory());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().id, "store_locked");
+  EXPECT_EQ(second.error().code, Errc::conflict);
+  store_.reset();
+  EXPECT_TRUE(open_sqlite_store(directory()));
+}
+
+TEST_F(SqliteStoreTest, IsReadableByItsOwnerOnly) {
+  struct stat info{};
+  ASSERT_EQ(::stat(directory().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(SqliteStoreTest, ADatabaseOfALaterVersionIsRefused) {
+  store_.reset();
+  sql("PRAGMA user_version = 999");
+  const auto opened = open_sqlite_store(directory());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().id, "store_newer");
+  EXPECT_EQ(opened.error().code, Errc::unsupported);
+  EXPECT_THAT(opened.error().message, HasSubstr("999"));
+}
+
+TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {
+  store_.reset();
+  std::filesystem::remove(directory() / "jobs.db");
+  sql("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
+  const auto opened = open_sqlite_store(directory());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().id, "store_failed");
+  EXPECT_THAT(opened.error().message, HasSubstr("another program"));
+  EXPECT_EQ(sql("SELECT count(*) FROM theirs"), "1 ");
+}
+
+TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
+  store_.reset();
+  const std::string text(8192, 'x');
+  write_all(directory() / "jobs.db", text);
+  const auto opened = open_sqlite_store(directory());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().id, "store_failed");
+  EXPECT_EQ(opened.error().code, Errc::unavailable);
+  EXPECT_THAT(opened.error().message, HasSubstr("damaged"));
+  EXPECT_THAT(opened.error().message, Not(HasSubstr(directory().string())));
+  EXPECT_EQ(read_all(directory() / "jobs.db"), text);
+}
+
+TEST_F(SqliteStoreTest, ADirectoryThatCannotBeMadeIsRefused) {
+  write_all(scratch_.path() / "file", "x");
+  const auto opened = open_sqlite_store(scratch_.path() / "file" / "store");
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().id, "store_failed");
+}
+
+TEST_F(SqliteStoreTest, UsesAWriteAheadLogWithFullSynchronisation) {
+  EXPECT_EQ(sql("PRAGMA journal_mode"), "wal ");
+}
+
+/// Writes past `bytes` of a file fail as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &now);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(SqliteStoreTest, AFullDiskFailsTheCallAndChangesNothing) {
+  const Job job = insert();
+  ASSERT_TRUE(await(io_, store_->begin(job.id, at(2'000))));
+  const auto pack = make_pack(*store_);
+  const auto id = core::new_job_id();
+  {
+    const FullDisk full(4096);
+    const auto inserted = await(io_, store_->insert(make_job(id), pack));
+    ASSERT_FALSE(inserted);
+    EXPECT_EQ(inserted.error().code, Errc::unavailable);
+    EXPECT_EQ(inserted.error().id, "store_failed");
+    EXPECT_THAT(inserted.error().message, Not(HasSubstr(directory().string())));
+    EXPECT_EQ(await(io_, store_->finish(job.id, completed())).error().id, "store_failed");
+    EXPECT_EQ(await(io_, store_->check()).error().id, "store_failed");
+    EXPECT_EQ(find(job.id).state, JobState::running) << "reading goes on";
+  }
+  EXPECT_TRUE(std::filesystem::exists(pack)) << "the pack is given back";
+  EXPECT_FALSE(std::filesystem::exists(store_->pack_path(id)));
+  EXPECT_TRUE(std::filesystem::exists(store_->pack_path(job.id)));
+  EXPECT_EQ(await(io_, store_->find(id)).error().code, Errc::not_found);
+  EXPECT_TRUE(await(io_, store_->check())) << "and works again when there is room";
+  EXPECT_TRUE(await(io_, store_->insert(make_job(id), pack)));
+  EXPECT_TRUE(await(io_, store_->finish(job.id, completed())));
+  EXPECT_EQ(await(io_, store_->counts()).value()[JobState::pending], 1u);
+}
+
+TEST_F(SqliteStoreTest, OneFailingChangeDoesNotFailItsCompany) {
+  std::vector<Result<void>> answers;
+  auto put = [](JobStore& store, std::string id, std::vector<Result<void>>& out) -> awaitable<void> {
+    auto done = co_await store.put_log(id, "text");
+    out.push_back(done);
+  };
+  const Job job = insert();
+  core::TaskGroup group(io_.get_executor());
+  for (int i = 0; i < 30; ++i)
+    group.spawn("put", put(*store_, i % 3 == 0 ? "missing" : job.id, answers));
+  ASSERT_TRUE(await(io_, group.wait(std::chrono::seconds(60))));
+  int failed = 0;
+  for (const auto& answer : answers)
+    failed += answer ? 0 : 1;
+  EXPECT_EQ(answers.size(), 30u);
+  EXPECT_EQ(failed, 10);
+  EXPECT_EQ(*await(io_, store_->log(job.id)), "text");
+}
+
+TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
+  const auto plan = [this](std::string statement) {
+    for (auto at = statement.find('?'); at != std::string::npos; at = statement.find('?'))
+      statement.replace(at, 1, "1");
+    return sql("EXPLAIN QUERY PLAN " + statement);
+  };
+  EXPECT_THAT(plan(sql::kListAll), HasSubstr("SEARCH jobs USING INTEGER PRIMARY KEY"));
+  EXPECT_THAT(plan(sql::kListState), HasSubstr("SEARCH jobs USING INDEX jobs_by_state"));
+  EXPECT_THAT(plan(sql::kListPending), HasSubstr("SEARCH jobs USING INDEX jobs_by_state"));
+  EXPECT_THAT(plan(sql::kPackOwners), HasSubstr("INDEX jobs_by_state"));
+  EXPECT_THAT(plan(sql::kExpire), HasSubstr("jobs_by_completion"));
+  EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
+  for (const char* statement : {sql::kListAll, sql::kListState, sql::kListPending, sql::kExpire, sql::kFindJob}) {
+    EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
+    EXPECT_THAT(plan(statement), Not(HasSubstr("SCAN jobs"))) << statement;
+  }
+}
+
+TEST_F(SqliteStoreTest, CountsStayTrueToTheRows) {
+  for (int i = 0; i < 20; ++i) {
+    const Job job = insert();
+    if (i % 2 == 0) ASSERT_TRUE(await(io_, store_->begin(job.id, at(2'000))));
+    if (i % 4 == 0) ASSERT_TRUE(await(io_, store_->finish(job.id, ended(JobState::failed))));
+    if (i % 8 == 0) ASSERT_TRUE(await(io_, store_->remove(job.id)));
+  }
+  EXPECT_EQ(sql("SELECT count(*) FROM counts WHERE jobs <> (SELECT count(*) FROM jobs WHERE state = counts.state)"),
+            "0 ");
+  EXPECT_EQ(sql("SELECT count(*) FROM documents"), sql("SELECT count(*) FROM jobs"))
+      << "removal takes everything along";
+}
+
+}  // namespace
+}  // namespace skill_verifier::store
