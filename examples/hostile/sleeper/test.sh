@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "good night"
+exec sleep 1000000
