@@ -27,7 +27,8 @@ bool is_unprintable(utf8proc_int32_t character) {
   if (category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP) {
     return true;
   }
-  return character == 0x200E || character == 0x200F || (character >= 0x202A && character <= 0x202E) || (character >= 0x2066 && character <= 0x2069);
+  return character == 0x200E || character == 0x200F || (character >= 0x202A && character <= 0x202E) ||
+         (character >= 0x2066 && character <= 0x2069);
 }
 
 bool has_unprintable(std::string_view text) {
