@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/init/posix.hpp"
+#include "sandbox/init/wire.hpp"
+
+namespace skill_verifier::sandbox::guest {
+
+/// The attached stream to the host: frames in, frames out.
+class HostStream {
+ public:
+  HostStream();
+
+  /// Takes descriptors 0 and 1 away from where a child could inherit them and puts /dev/null there.
+  Status take_over();
+
+  int input() const { return in_.get(); }
+  int output() const { return out_.get(); }
+
+  /// The next event among the bytes that were read.
+  FrameParser::Event next() { return parser_.next(unread_); }
+  const FrameParser& frame() const { return parser_; }
+  /// Reads what is there, once, after everything before was consumed. False at the end of the stream.
+  bool fill();
+  /// Waits until something can be read, then fills. False when the host is gone.
+  bool wait_and_fill();
+
+  void queue(init::InitFrame type, std::uint8_t index, std::string_view payload);
+  bool pending() const { return sent_ < outbox_.size(); }
+  /// Writes what the stream takes now. False when the host is gone.
+  bool flush_some();
+  /// Writes everything. False when the host is gone or takes nothing for half a minute.
+  bool flush();
+
+ private:
+  Fd in_;
+  Fd out_;
+  std::vector<char> buffer_;
+  std::string_view unread_;
+  FrameParser parser_;
+  std::string outbox_;
+  std::size_t sent_ = 0;
+};
+
+}  // namespace skill_verifier::sandbox::guest

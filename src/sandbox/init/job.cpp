@@ -1,0 +1,161 @@
+#include "sandbox/init/job.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+namespace skill_verifier::sandbox::guest {
+namespace {
+
+using init::ExitReason;
+using init::InitFrame;
+
+constexpr std::size_t kReadBuffer = 64u << 10;
+// The longest exit frame: reason, status, memory flag, four numbers, two tails.
+static_assert(1 + 4 + 1 + 4 * 8 + 2 * (4 + init::kMaxKept / 2) <= init::kMaxFrame);
+
+int remaining_ms(std::uint64_t deadline_us) {
+  const auto now = monotonic_us();
+  if (now >= deadline_us) return 0;
+  // Rounded up, so that the wait does not end just before the deadline; in slices, because poll counts in int.
+  return static_cast<int>(std::min<std::uint64_t>((deadline_us - now + 999) / 1000, 60'000));
+}
+
+}  // namespace
+
+Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run)
+    : host_(host),
+      reaper_(reaper),
+      identity_(identity),
+      run_(run),
+      index_(index),
+      out_(static_cast<std::size_t>(run.kept)),
+      err_(static_cast<std::size_t>(run.kept)),
+      buffer_(kReadBuffer) {}
+
+Status Job::supervise(bool& host_gone) {
+  memory_before_ = read_memory_counters();
+  begun_us_ = monotonic_us();
+  if (auto fault = start_child(run_, identity_, child_)) return fault;
+  reaper_.watch(child_.pid);
+
+  const End end = wait();
+  ended_us_ = monotonic_us();
+  if (!reaper_.kill_all(identity_)) return Fault{"internal", "processes of the command do not die"};
+  read_setup();
+  if (fault_) return std::move(fault_);
+  host_gone = end == End::host_gone;
+  if (host_gone) return {};
+  // Every writer is dead: what is in the pipes is all there will be, and reading it does not block.
+  while (read_pipe(child_.out, out_)) {
+  }
+  while (read_pipe(child_.err, err_)) {
+  }
+  report(end);
+  return {};
+}
+
+Job::End Job::wait() {
+  End end = End::none;
+  while (end == End::none)
+    end = wait_once();
+  return end;
+}
+
+Job::End Job::wait_once() {
+  if (!send_output()) return End::host_gone;
+  const auto deadline = begun_us_ + std::uint64_t{run_.timeout_ms} * 1000;
+  const short when_pending = host_.pending() ? POLLOUT : 0;
+  enum : std::size_t { kSetup, kEnded, kOut, kErr, kInput, kOutput, kCount };
+  pollfd fds[kCount] = {
+      {child_.setup.get(), POLLIN, 0}, {reaper_.fd(), POLLIN, 0},  {child_.out.get(), POLLIN, 0},
+      {child_.err.get(), POLLIN, 0},   {host_.input(), POLLIN, 0}, {host_.output(), when_pending, 0},
+  };
+  const int ready = ::poll(fds, kCount, remaining_ms(deadline));
+  if (ready > 0 && fds[kSetup].revents != 0) read_setup();
+  if (ready > 0 && fds[kOut].revents != 0) read_pipe(child_.out, out_);
+  if (ready > 0 && fds[kErr].revents != 0) read_pipe(child_.err, err_);
+  if (ready > 0 && fds[kEnded].revents != 0) reaper_.collect();
+  if (fault_ || reaper_.main_status()) return End::exited;
+  if (monotonic_us() >= deadline) return End::timeout;
+  if (ready > 0 && (fds[kOutput].revents & (POLLERR | POLLNVAL)) != 0) return End::host_gone;
+  if (ready > 0 && fds[kInput].revents != 0) return read_host();
+  return End::none;
+}
+
+Job::End Job::read_host() {
+  if (!host_.fill()) return End::host_gone;
+  const auto event = host_.next();
+  if (event == FrameParser::Event::need_more) return End::none;
+  if (event == FrameParser::Event::frame && host_.frame().type() == init::HostFrame::kill) return End::killed;
+  const bool invalid = event == FrameParser::Event::invalid;
+  fault_ = Fault{"protocol", invalid ? host_.frame().error() : "only kill may come while a command runs"};
+  return End::exited;
+}
+
+/// One frame at a time, so that the outbox stays small while the host is slow.
+bool Job::send_output() {
+  if (!started_) return true;
+  while (!host_.pending()) {
+    const auto out = out_.next_piece();
+    const auto err = err_.next_piece();
+    if (out.empty() && err.empty()) return true;
+    KeptOutput& stream = out.empty() ? err_ : out_;
+    const auto piece = out.empty() ? err : out;
+    host_.queue(out.empty() ? InitFrame::err : InitFrame::out, index_, piece);
+    stream.sent(piece.size());
+    if (!host_.flush_some()) return false;
+  }
+  return host_.flush_some();
+}
+
+/// True when there may be more.
+bool Job::read_pipe(Fd& pipe, KeptOutput& output) {
+  if (!pipe) return false;
+  const auto count = retry([&] { return ::read(pipe.get(), buffer_.data(), buffer_.size()); });
+  if (count > 0) output.add({buffer_.data(), static_cast<std::size_t>(count)});
+  if (count == 0) pipe.reset();
+  return count > 0;
+}
+
+void Job::read_setup() {
+  if (!child_.setup) return;
+  SetupFailure failure{};
+  const auto count = retry([&] { return ::read(child_.setup.get(), &failure, sizeof failure); });
+  if (count < 0) return;
+  child_.setup.reset();
+  if (count == sizeof failure) {
+    fault_ = setup_fault(failure);
+    return;
+  }
+  started_ = true;
+  host_.queue(InitFrame::started, index_, Payload().u32(static_cast<std::uint32_t>(child_.pid)).bytes());
+}
+
+void Job::report(End end) {
+  out_.end();
+  err_.end();
+  for (auto [stream, type] : {std::pair{&out_, InitFrame::out}, std::pair{&err_, InitFrame::err}}) {
+    for (auto piece = stream->next_piece(); !piece.empty(); piece = stream->next_piece()) {
+      host_.queue(type, index_, piece);
+      stream->sent(piece.size());
+    }
+  }
+  const auto reason = end == End::timeout  ? ExitReason::timeout
+                      : end == End::killed ? ExitReason::killed
+                                           : ExitReason::exited;
+  const auto memory = read_memory_counters();
+  Payload payload;
+  payload.u8(static_cast<std::uint8_t>(reason))
+      .u32(static_cast<std::uint32_t>(reaper_.main_status().value_or(0)))
+      .u8(memory.oom_kills > memory_before_.oom_kills ? 1 : 0)
+      .u64(ended_us_ - begun_us_)
+      .u64(memory.peak)
+      .u64(out_.total())
+      .u64(err_.total())
+      .text(out_.tail())
+      .text(err_.tail());
+  host_.queue(InitFrame::exit, index_, payload.bytes());
+}
+
+}  // namespace skill_verifier::sandbox::guest

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sandbox/init/child.hpp"
+#include "sandbox/init/host_stream.hpp"
+#include "sandbox/init/kept_output.hpp"
+#include "sandbox/init/memory.hpp"
+#include "sandbox/init/reaper.hpp"
+
+namespace skill_verifier::sandbox::guest {
+
+/// One command from its start to its exit frame. Neither its output nor the host's pace ever blocks init, so its time
+/// limit holds.
+class Job {
+ public:
+  Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run);
+
+  /// Returns when nothing of the command is left and the exit frame is queued. `host_gone` = the host hung up. Faults:
+  /// `exec_setup`, `protocol`, `internal`; nothing of the command is left then either.
+  Status supervise(bool& host_gone);
+
+ private:
+  enum class End { none, exited, timeout, killed, host_gone };
+
+  End wait();
+  End wait_once();
+  End read_host();
+  bool send_output();
+  bool read_pipe(Fd& pipe, KeptOutput& output);
+  void read_setup();
+  void report(End end);
+
+  HostStream& host_;
+  Reaper& reaper_;
+  const Identity& identity_;
+  const RunRequest& run_;
+  std::uint8_t index_;
+  KeptOutput out_;
+  KeptOutput err_;
+  std::vector<char> buffer_;
+  MemoryCounters memory_before_;
+  Child child_;
+  Status fault_;
+  bool started_ = false;
+  std::uint64_t begun_us_ = 0;
+  std::uint64_t ended_us_ = 0;
+};
+
+}  // namespace skill_verifier::sandbox::guest

@@ -1,0 +1,40 @@
+#include <linux/close_range.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "sandbox/init/host_stream.hpp"
+#include "sandbox/init/identity.hpp"
+#include "sandbox/init/session.hpp"
+
+namespace {
+
+using namespace skill_verifier::sandbox;
+
+void complain(std::string message) {
+  message = "skill-verifier-init: " + message + "\n";
+  (void)!::write(STDERR_FILENO, message.data(), message.size());
+}
+
+}  // namespace
+
+int main() {
+  // It kills every process that it can reach, which is only right where these are the job's.
+  if (::getpid() != 1) {
+    complain("this is the first process of a sandbox container and not to be started by hand");
+    return 2;
+  }
+  // Whatever a container runtime forgot to close is no business of the job's.
+  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+  ::umask(022);
+  guest::HostStream host;
+  auto fault = guest::harden_self();
+  if (!fault) fault = host.take_over();
+  if (fault) {
+    complain(fault->message);
+    return 1;
+  }
+  return guest::Session(host).serve();
+}
