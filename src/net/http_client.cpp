@@ -125,6 +125,8 @@ awaitable<Result<void>> write_chunks(Exchange& exchange, std::string head, const
     const Duration left = until(exchange.deadline);
     auto piece = co_await core::with_deadline(std::move(source), left, "request body");
     if (!piece) co_return std::move(piece).error();
+    // A source may answer its interruption with an empty text: that must not end the body as if it were whole.
+    if (until(exchange.deadline) == Duration::zero()) co_return Error{Errc::timed_out, "request body"};
     const std::string chunk = chunk_of(*piece);
     written = co_await write_text(exchange, chunk);
     if (piece->empty()) co_return written;

@@ -1,5 +1,6 @@
 #include "net/response_reader.hpp"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
@@ -16,6 +17,8 @@ using boost::beast::string_view;
 using ErrorCode = boost::beast::error_code;
 
 constexpr int kMaxInterimResponses = 8;
+// The end of a chunked body. Beast 1.81 stops the program on an assertion when it sees less of a last chunk at first.
+constexpr std::size_t kShortestChunkedEnd = 5;
 
 bool is_chunked(string_view value) {
   return boost::beast::iequals(value, "chunked");
@@ -103,14 +106,24 @@ struct ResponseReader::Impl {
     return Error{Errc::unavailable, "response_invalid", "not a valid HTTP response: " + why};
   }
 
+  /// Beast looks at a header only when it is complete; something else than HTTP might never complete one.
+  bool speaks_http() const {
+    constexpr std::string_view kStart = "HTTP/1.";
+    const std::size_t size = std::min(kStart.size(), pending.size());
+    const bool start_line_read = parser->response.status != 0;
+    return start_line_read || pending.compare(0, size, kStart, 0, size) == 0;
+  }
+
   bool paused() const { return options.stop_at_header && parser->is_header_done(); }
 
   Result<void> parse() {
+    if (!speaks_http()) return invalid("it begins with \"" + core::shorten(pending, 16) + "\"");
     std::size_t used = 0;
     while (used < pending.size() && !paused() && !parser->is_done()) {
+      const std::size_t left = pending.size() - used;
+      if (parser->is_header_done() && parser->chunked() && left < kShortestChunkedEnd) break;
       ErrorCode error;
-      const std::size_t step = parser->put(boost::asio::buffer(pending.data() + used, pending.size() - used), error);
-      used += step;
+      used += parser->put(boost::asio::buffer(pending.data() + used, left), error);
       if (error && error != http::error::need_more) return explain(error);
       if (parser->is_header_done() && parser->interim()) {
         if (++interim_responses > kMaxInterimResponses) return invalid("too many interim responses");

@@ -219,6 +219,7 @@ struct ScriptedServer::Impl {
 
   template <class S>
   asio::awaitable<bool> read_body(Peer<S>& peer, ReceivedRequest& request) {
+    if (!request.header("X-Answer-Early").empty()) co_return true;
     if (same_name(request.header("Transfer-Encoding"), "chunked")) {
       co_return co_await read_chunks(peer, request.body);
     }

@@ -66,6 +66,8 @@ class Reply {
   std::vector<Step> steps_;
 };
 
+/// A request with the header `X-Answer-Early` is answered before its body is read, and the body is left unread.
+///
 /// Runs on the server's thread; must be thread-safe with regard to what the test touches meanwhile.
 using Handler = std::function<Reply(const ReceivedRequest&)>;
 /// The replies one after the other, whatever the request; 599 when they are used up.
