@@ -51,6 +51,8 @@ struct ImageDetails {
   std::vector<std::string> digests;  ///< `repository@sha256:…`
   std::vector<std::string> env;      ///< `K=V`
   Labels labels;
+  std::vector<std::string> volumes;  ///< paths that the image declares as volumes
+  std::string parent;                ///< id of the image it was committed from on this engine; empty when pulled
   std::string user;
   std::string architecture;
   std::string created;  ///< RFC 3339, as given
@@ -160,6 +162,8 @@ class Engine {
   /// The exit status as soon as the container does not run, at once if it does not.
   awaitable<Result<ExitStatus>> wait_not_running(std::string id, Duration limit);
   awaitable<Result<ContainerDetails>> inspect_container(std::string id);
+  /// Bytes that the container has written to its root file system. The engine walks the files: not for a hot path.
+  awaitable<Result<std::uint64_t>> written_bytes(std::string id);
   /// `signal` as in `KILL`. A container that does not run is `engine_conflict`.
   awaitable<Result<void>> kill_container(std::string id, std::string signal);
   /// Kills it if it runs, and removes it with its anonymous volumes. Absent or already being removed is no error.
