@@ -21,7 +21,7 @@ awaitable<T> by_value(awaitable<T> work) {
 
 /// Timer handler and forwarding handler may outlive the call by one turn of the loop: they share this.
 struct DeadlineState {
-  explicit DeadlineState(asio::any_io_executor executor) : timer(std::move(executor)) {}
+  explicit DeadlineState(const asio::any_io_executor& executor) : timer(executor) {}
   asio::cancellation_signal signal;
   asio::steady_timer timer;
   bool passed = false;

@@ -1,0 +1,98 @@
+#include "app/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "app/program.hpp"
+
+namespace skill_verifier::app {
+namespace {
+
+Result<std::vector<Setting>> file_settings(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Error{Errc::not_found, "config_invalid", "the configuration file " + file + " cannot be read"};
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return read_settings(text, file);
+}
+
+Result<Setting> flag_setting(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return Error{Errc::invalid_argument, "config_invalid", "--set takes KEY=VALUE, not '" + core::shorten(text) + "'"};
+  return flat_setting(text.substr(0, equals), std::string_view(text).substr(equals + 1), "--set");
+}
+
+void add_config_options(CLI::App& command, ConfigSource& source) {
+  command.add_option("-c,--config", source.file, "YAML configuration file (config/skill-verifier.example.yaml)");
+  command.add_option("--set", source.sets, "one key of the configuration: --set listen.port=8080")->take_all();
+}
+
+}  // namespace
+
+Result<Config> load_config(const ConfigSource& source) {
+  Config config = default_config();
+  std::vector<Setting> settings;
+  if (!source.file.empty()) {
+    SKILL_VERIFIER_TRY(settings, file_settings(source.file));
+  }
+  for (Setting& setting : environment_settings([](const std::string& name) { return std::getenv(name.c_str()); }))
+    settings.push_back(std::move(setting));
+  for (const std::string& text : source.sets) {
+    SKILL_VERIFIER_TRY(Setting setting, flag_setting(text));
+    settings.push_back(std::move(setting));
+  }
+  SKILL_VERIFIER_TRY_VOID(apply_settings(config, settings));
+  SKILL_VERIFIER_TRY_VOID(check_config(config));
+  config.server.version = program_version();
+  return config;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app("Runs the tests of AI-agent skills in a sandbox and attests the result.", "skill-verifier");
+  app.require_subcommand(1);
+  ConfigSource source;
+
+  bool check_only = false;
+  std::string port, data_dir;
+  CLI::App* serve = app.add_subcommand("serve", "serve the HTTP API until SIGTERM");
+  add_config_options(*serve, source);
+  serve->add_option("-p,--port", port, "port to listen on (listen.port)");
+  serve->add_option("--data-dir", data_dir, "where jobs are kept (data_dir)");
+  serve->add_flag("--check-config", check_only, "read the configuration, report every fault, exit");
+
+  VerifyOptions verify_options;
+  CLI::App* verify = app.add_subcommand("verify", "verify one skill folder or archive and print the result as JSON");
+  verify->add_option("PATH", verify_options.path, "skill folder or archive")->required();
+  add_config_options(*verify, source);
+  verify->add_option("--nonce", verify_options.nonce, "1 to 128 printable ASCII characters, part of the statement");
+  verify->add_flag("--discover", verify_options.discover, "look for a test where the manifest declares none");
+  verify->footer("Exit status: 0 passed, 1 failed, 2 untested, 3 could not be judged.");
+
+  LintOptions lint_options;
+  CLI::App* lint = app.add_subcommand("lint", "read manifests and print what is understood, and every warning");
+  lint->add_option("PATH", lint_options.paths, "SKILL.md, skill folder or archive; - reads paths from standard input")
+      ->required();
+  lint->add_option("--profile", lint_options.profile, "registry (default), spec or lenient");
+  lint->add_flag("--json", lint_options.json, "one JSON object a line");
+  lint->footer("Exit status: 0 all readable, 1 at least one refused.");
+
+  CLI::App* version = app.add_subcommand("version", "print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  }
+  if (!port.empty()) source.sets.push_back("listen.port=" + port);
+  if (!data_dir.empty()) source.sets.push_back("data_dir=" + data_dir);
+  if (serve->parsed()) return serve_command(source, check_only);
+  if (verify->parsed()) return verify_command(source, verify_options);
+  if (lint->parsed()) return lint_command(lint_options);
+  if (version->parsed()) std::printf("%s\n", program_name().c_str());
+  return exit_ok;
+}
+
+}  // namespace skill_verifier::app

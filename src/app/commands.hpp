@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+
+namespace skill_verifier::app {
+
+/// Exit codes of the program.
+enum Exit : int { exit_ok = 0, exit_failed = 1, exit_untested = 2, exit_error = 3, exit_usage = 64, exit_config = 78 };
+
+/// What the command line said about configuration.
+struct ConfigSource {
+  std::string file;
+  std::vector<std::string> sets;  ///< `key=value`
+};
+/// Defaults, file, environment, flags; prints every fault on standard error.
+Result<Config> load_config(const ConfigSource& source);
+
+int serve_command(const ConfigSource& source, bool check_only);
+
+struct VerifyOptions {
+  std::string path;
+  std::string nonce;
+  bool discover = false;
+};
+/// One package through the same pipeline without a server; prints the predecessor's result object.
+int verify_command(const ConfigSource& source, const VerifyOptions& options);
+
+struct LintOptions {
+  std::vector<std::string> paths;
+  std::string profile = "registry";
+  bool json = false;
+};
+int lint_command(const LintOptions& options);
+
+/// Parses the command line and runs the command.
+int run_program(int argc, char** argv);
+
+}  // namespace skill_verifier::app

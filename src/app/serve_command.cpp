@@ -1,0 +1,84 @@
+#include <sys/resource.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "app/commands.hpp"
+#include "app/wiring.hpp"
+
+namespace skill_verifier::app {
+namespace {
+
+constexpr auto kHttpGrace = std::chrono::seconds(5);
+
+/// What the coroutine leaves for main.
+struct Outcome {
+  int exit_code = exit_ok;
+};
+
+void print_error(const Error& error) {
+  std::fprintf(stderr, "skill-verifier: %s\n", error.message.c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+}
+
+core::awaitable<void> serve(Wiring& wiring, http::ServerOptions options, Outcome& outcome) {
+  auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM);
+  const std::string address = options.address;
+  http::Server server(wiring.io.get_executor(), wiring.pool, *wiring.service, wiring.clock, wiring.store->spool(),
+                      std::move(options));
+  auto started = co_await start(wiring);
+  if (started) started = server.start();
+  if (started) {
+    log::info("serving", {{"address", address}, {"port", server.port()}});
+    const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    log::info("stopping", {{"signal", signal}});
+  } else {
+    print_error(started.error());
+    outcome.exit_code = exit_error;
+  }
+  // New submissions are refused from here on; requests that wait for a verdict still get it if it comes in time.
+  co_await stop(wiring);
+  co_await server.stop(kHttpGrace);
+  log::info("stopped");
+}
+
+/// Every connection and container stream is a descriptor; the usual soft limit of 1024 is too low for both.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int serve_command(const ConfigSource& source, bool check_only) {
+  auto config = load_config(source);
+  if (!config) {
+    print_error(config.error());
+    return exit_config;
+  }
+  if (check_only) {
+    std::puts("configuration is valid");
+    return exit_ok;
+  }
+  log::configure(config->log_level, config->log_format);
+  raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);
+  http::ServerOptions server = config->server;
+  auto wiring = wire(std::move(*config));
+  if (!wiring) {
+    print_error(wiring.error());
+    return exit_error;
+  }
+  Outcome outcome;
+  core::TaskGroup tasks((*wiring)->io.get_executor());
+  tasks.spawn("serve", serve(**wiring, std::move(server), outcome));
+  (*wiring)->io.run();
+  return outcome.exit_code;
+}
+
+}  // namespace skill_verifier::app

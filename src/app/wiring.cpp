@@ -1,0 +1,84 @@
+#include "app/wiring.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "app/program.hpp"
+#include "skill_verifier/core/ids.hpp"
+
+namespace skill_verifier::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error unusable(const std::string& data_dir, const std::string& why) {
+  return Error{Errc::unavailable, "data_dir_unusable", "data_dir '" + core::shorten(data_dir) + "': " + why,
+               "create it, or let data_dir name a directory that this user can write to"};
+}
+
+/// The label that marks what is ours on the engine. It outlives restarts, so that leftovers of earlier lives are found.
+Result<std::string> stored_instance(const fs::path& data_dir) {
+  const fs::path file = data_dir / "instance";
+  std::string instance;
+  if (std::ifstream in(file); in >> instance && !instance.empty()) return instance;
+  instance = core::random_hex(8);
+  std::ofstream out(file);
+  out << instance << '\n';
+  if (!out.flush()) return unusable(data_dir.string(), "cannot write the file 'instance'");
+  return instance;
+}
+
+Result<std::unique_ptr<store::JobStore>> open_store(const Config& config) {
+  std::error_code error;
+  fs::create_directories(config.data_dir, error);
+  if (error) return unusable(config.data_dir, error.message());
+  if (config.memory_storage) return store::open_memory_store(config.data_dir);
+  return store::open_sqlite_store(config.data_dir);
+}
+
+std::unique_ptr<attest::Quoter> make_quoter(Wiring& wiring, const Config& config) {
+  if (!config.attestation_enabled) return nullptr;
+  auto endpoint = attest::find_dstack_endpoint(config.dstack, std::getenv("DSTACK_SIMULATOR_ENDPOINT"));
+  if (!endpoint) {
+    log::info("no guest agent found: results carry no quote");
+    return nullptr;
+  }
+  log::info("guest agent", {{"endpoint", *endpoint}});
+  return std::make_unique<attest::DstackQuoter>(wiring.io.get_executor(), std::move(*endpoint), config.dstack);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Wiring>> wire(Config config) {
+  auto wiring = std::make_unique<Wiring>();
+  SKILL_VERIFIER_TRY(wiring->store, open_store(config));
+  if (config.sandbox.instance.empty()) {
+    SKILL_VERIFIER_TRY(config.sandbox.instance, stored_instance(config.data_dir));
+  }
+  config.service.instance = config.sandbox.instance;
+  config.service.verifier = program_name();
+  SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
+  SKILL_VERIFIER_TRY(wiring->sandbox,
+                     sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));
+  wiring->quoter = make_quoter(*wiring, config);
+  wiring->service =
+      std::make_unique<service::Service>(wiring->io.get_executor(), wiring->pool, wiring->clock, *wiring->store,
+                                         *wiring->sandbox, wiring->quoter.get(), std::move(config.service));
+  return wiring;
+}
+
+core::awaitable<Result<void>> start(Wiring& wiring) {
+  auto warnings = co_await wiring.sandbox->start();
+  if (!warnings) co_return std::move(warnings).error();
+  for (const std::string& warning : *warnings)
+    log::warn("engine", {{"what", warning}});
+  co_return co_await wiring.service->start();
+}
+
+core::awaitable<void> stop(Wiring& wiring) {
+  co_await wiring.service->stop();
+  co_await wiring.sandbox->stop();
+}
+
+}  // namespace skill_verifier::app

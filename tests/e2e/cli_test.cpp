@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include "e2e/harness.hpp"
+
+namespace skill_verifier::e2e {
+namespace {
+
+Finished verify(const std::string& example, std::vector<std::string> more = {}) {
+  std::vector<std::string> argv = {program("skill-verifier").string(),
+                                   "verify",
+                                   (source_dir() / "examples" / example).string(),
+                                   "--set",
+                                   "engine.pull=false",
+                                   "--set",
+                                   "runtimes=alpine:latest=skill-verifier.local/busybox:1"};
+  argv.insert(argv.end(), more.begin(), more.end());
+  return run(argv, {{"DOCKER_HOST", docker_host()}});
+}
+
+TEST(Verify, ExitsZeroAndPrintsThePredecessorsJsonWhenPassed) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const Finished finished = verify("hello-world");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out)["result"]["stdout"], "Hello from skill!\n");
+  EXPECT_EQ(finished.err, "");
+}
+
+TEST(Verify, ExitsOneWhenFailedAndTwoWhenUntested) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  EXPECT_EQ(verify("failing-skill").exit_code, 1);
+  EXPECT_EQ(verify("untested-skill").exit_code, 2);
+}
+
+TEST(Verify, ExitsThreeWhenItCouldNotJudge) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  EXPECT_EQ(verify("no-such-skill").exit_code, 3);
+  const Finished no_engine =
+      run({program("skill-verifier").string(), "verify", (source_dir() / "examples" / "hello-world").string()},
+          {{"DOCKER_HOST", "unix:///nonexistent/docker.sock"}});
+  EXPECT_EQ(no_engine.exit_code, 3);
+  EXPECT_NE(no_engine.err.find("engine"), std::string::npos) << no_engine.err;
+}
+
+TEST(Verify, TakesAnArchive) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  const std::string archive = (work.path() / "hello.skill").string();
+  ASSERT_EQ(
+      run({"sh", "-c", "cd '" + (source_dir() / "examples").string() + "' && zip -qr '" + archive + "' hello-world"})
+          .exit_code,
+      0);
+  const Finished finished = run({program("skill-verifier").string(), "verify", archive, "--set", "engine.pull=false",
+                                 "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1"},
+                                {{"DOCKER_HOST", docker_host()}});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out)["subject"]["archiveSha256"].get<std::string>() + "  " + archive + "\n",
+            run({"sha256sum", archive}).out);
+}
+
+TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  Process process({program("skill-verifier").string(), "verify",
+                   (source_dir() / "examples" / "hostile" / "sleeper").string(), "--set", "engine.pull=false", "--set",
+                   "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set", "engine.instance=interrupted"},
+                  {{"DOCKER_HOST", docker_host()}}, work.path() / "log");
+  const std::vector<std::string> list = {"ps", "-q", "--filter", "label=skill-verifier.instance=interrupted"};
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (docker(list).empty() && process.running() && std::chrono::steady_clock::now() < end) {
+  }
+  ASSERT_NE(docker(list), "") << process.log();
+  process.signal(SIGINT);
+  EXPECT_EQ(process.wait(std::chrono::seconds(30)).value_or(-1), 3) << process.log();
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", "label=skill-verifier.instance=interrupted"}), "");
+}
+
+TEST(Lint, PrintsOneObjectALineAndExitsOneWhenAManifestIsRefused) {
+  const Finished good =
+      run({program("skill-verifier").string(), "lint", "--json", (source_dir() / "examples" / "hello-world").string(),
+           (source_dir() / "examples" / "untested-skill" / "SKILL.md").string()});
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  const auto newline = good.out.find('\n');
+  EXPECT_EQ(Json::parse(good.out.substr(0, newline))["name"], "hello-world");
+  EXPECT_EQ(Json::parse(good.out.substr(newline + 1))["name"], "untested-skill");
+  const TempDir work;
+  const fs::path bad = work.write("SKILL.md", "---\nname: x\ndescription: a: b\n---\n");
+  const Finished refused = run({program("skill-verifier").string(), "lint", "--json", bad.string()});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(Json::parse(refused.out)["ok"], false);
+}
+
+TEST(Lint, ReadsPathsFromStandardInput) {
+  const std::string example = (source_dir() / "examples" / "hello-world").string();
+  const Finished finished =
+      run({"sh", "-c", "echo '" + example + "' | '" + program("skill-verifier").string() + "' lint --json -"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out)["name"], "hello-world");
+}
+
+TEST(Serve, CheckConfigReportsEveryFaultWithItsLine) {
+  const TempDir work;
+  const fs::path file = work.write("c.yaml", "workers: many\nprot: 80\n");
+  const Finished finished = run({program("skill-verifier").string(), "serve", "--check-config", "-c", file.string()});
+  EXPECT_EQ(finished.exit_code, 78);
+  EXPECT_NE(finished.err.find("c.yaml:1: workers"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("c.yaml:2: unknown key 'prot'"), std::string::npos) << finished.err;
+  const Finished good = run({program("skill-verifier").string(), "serve", "--check-config", "-c",
+                             (source_dir() / "config" / "skill-verifier.example.yaml").string()});
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+}
+
+TEST(Program, AnswersVersionAndUsage) {
+  EXPECT_EQ(run({program("skill-verifier").string(), "version"}).out, "skill-verifier 0.1.0\n");
+  EXPECT_EQ(run({program("skill-verifier").string(), "frobnicate"}).exit_code, 64);
+  EXPECT_EQ(run({program("skill-verifier").string(), "--help"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace skill_verifier::e2e
