@@ -1,9 +1,11 @@
 #include "test_pki/key.hpp"
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 
 #include <stdexcept>
@@ -23,6 +25,7 @@ struct Freer {
 using Pkey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
+using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
 using Bio = std::unique_ptr<BIO, Freer<BIO_vfree>>;
 
 void require(bool ok, const char* what) {
@@ -94,6 +97,27 @@ std::string SigningKey::private_pem() const {
   char* text = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+bool verify_raw(ByteView public_point, ByteView message, ByteView signature) {
+  if (public_point.size() != 64 || signature.size() != 64) return false;
+  auto encoded = der::concat({Bytes{0x04}, Bytes(public_point.begin(), public_point.end())});
+  std::string group = "P-256";
+  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size()),
+                             OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, encoded.data(), encoded.size()),
+                             OSSL_PARAM_construct_end()};
+  const PkeyContext loader(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  EVP_PKEY* loaded = nullptr;
+  if (!loader || EVP_PKEY_fromdata_init(loader.get()) != 1 ||
+      EVP_PKEY_fromdata(loader.get(), &loaded, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+    return false;
+  }
+  const Pkey key(loaded);
+  const auto sequence =
+      der::sequence({der::unsigned_integer(signature.first(32)), der::unsigned_integer(signature.subspan(32))});
+  const DigestContext context(EVP_MD_CTX_new());
+  return context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), sequence.data(), sequence.size(), message.data(), message.size()) == 1;
 }
 
 }  // namespace test_pki

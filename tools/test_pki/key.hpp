@@ -35,4 +35,7 @@ class SigningKey {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Whether `signature` (r, s) is ECDSA with SHA-256 over `message` by the key with that point (x, y).
+bool verify_raw(ByteView public_point, ByteView message, ByteView signature);
+
 }  // namespace test_pki
