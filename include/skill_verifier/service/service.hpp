@@ -1,0 +1,128 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "skill_verifier/attest/quoter.hpp"
+#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/clock.hpp"
+#include "skill_verifier/core/json.hpp"
+#include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/skill/manifest.hpp"
+#include "skill_verifier/skill/package.hpp"
+#include "skill_verifier/store/job_store.hpp"
+
+namespace skill_verifier::service {
+
+using core::awaitable;
+
+/// Rules of this service; `app` fills it from the configuration.
+struct ServiceOptions {
+  std::size_t workers = 2;   ///< jobs running at once
+  std::size_t queue = 1000;  ///< jobs waiting; one more is overloaded `queue_full`
+  int attempts = 3;          ///< runs of one job in this life when the infrastructure fails
+  int max_starts = 10;       ///< runs of one job over all lives; a job that keeps killing the service ends here
+  core::Duration retry_backoff = std::chrono::seconds(1);        ///< doubled per attempt, at most 30 s
+  core::Duration drain = std::chrono::seconds(20);               ///< grace of running jobs at shutdown
+  std::chrono::seconds retention{0};                             ///< final jobs older than this are removed; 0 = kept
+  core::Duration retention_interval = std::chrono::seconds(60);  ///< how often that is looked at
+  bool attestation_required = false;
+  bool allow_bridge_for_tests = false;
+  bool allow_bridge_for_deps = true;
+  bool allow_deps = true;
+  std::chrono::milliseconds deps_timeout{300'000};
+  std::chrono::milliseconds max_test_timeout{300'000};
+  core::Duration image_timeout = std::chrono::minutes(15);     ///< to resolve and pull one image
+  core::Duration sandbox_overhead = std::chrono::seconds(60);  ///< on top of a command's own time limit
+  core::Duration quote_timeout = std::chrono::minutes(10);     ///< waiting in the quoter's line included
+  std::size_t quote_backlog = 64;  ///< jobs that wait for a quote without a worker; with more, no new job is begun
+  core::Duration health_cache = std::chrono::seconds(2);  ///< age up to which health() repeats its last check
+  std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
+  bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
+  skill::Profile profile = skill::Profile::registry;
+  skill::PackageLimits package;
+  sandbox::Limits limits;
+  std::string instance;         ///< label of this installation
+  std::string verifier;         ///< `skill-verifier 0.1.0`
+  std::string verifier_sha256;  ///< of the running executable
+};
+
+/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
+/// `skill_path` is set.
+struct Submission {
+  std::optional<std::filesystem::path> archive;
+  std::string archive_name;
+  std::optional<std::string> skill_path;
+  std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters, checked by submit
+  std::optional<std::string> version;
+  std::optional<std::string> name;
+  bool discover = false;
+  std::string request_id;  ///< for the log
+};
+
+/// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
+struct LogPart {
+  std::string text;
+  std::size_t next_offset = 0;
+  bool done = false;
+};
+
+struct Health {
+  store::JobCounts jobs;
+  std::size_t queued = 0;
+  std::size_t running = 0;
+  bool draining = false;
+  std::optional<std::string> engine_error;
+  std::optional<std::string> store_error;
+  std::string attestation;  ///< `dstack-sdk` or `none`
+};
+
+/// Jobs from submission to verdict. One thread. Coroutines never wait for a job, container or quote except `wait`.
+class Service {
+ public:
+  /// `quoter` null: no guest agent. Everything handed in outlives the service.
+  Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
+          sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Recovers jobs of earlier lives and starts to run them. `sandbox.start()` has succeeded before.
+  awaitable<Result<void>> start();
+  /// No new jobs; running ones get ServiceOptions::drain, the rest goes back to pending for the next start. When this
+  /// returns no coroutine of the service is left. Must have been called before the destructor.
+  awaitable<void> stop();
+
+  /// Validates the package and its manifest, stores the job durably, queues it. Takes the archive over: it is gone from
+  /// the spool afterwards, whatever the answer. Errors: those of skill::import_*, of the manifest (rejected),
+  /// invalid_argument `nonce_invalid` / `name_invalid` / `version_invalid` / `skill_path_invalid` /
+  /// `submission_invalid`, rejected `skill_path_outside_roots` / `skill_path_disabled` / `skill_path_not_package` /
+  /// `deps_not_allowed`, not_found `skill_path_not_found`, overloaded `queue_full`, unavailable `draining` /
+  /// `store_failed`.
+  awaitable<Result<store::Job>> submit(Submission submission);
+  awaitable<Result<store::Job>> find(std::string id);
+  /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
+  awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
+  awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter);
+  /// Cancels a pending or running job (its container is gone when this returns) and removes the record. timed_out
+  /// `cancel_timed_out` when its container would not go: the job is removed later by another call.
+  awaitable<Result<void>> remove(std::string id);
+  /// Log text from `offset` on; waits up to `limit` for more while the job runs. The text is what the skill wrote, with
+  /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
+  awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  awaitable<Health> health();
+  /// Number of all stored jobs.
+  awaitable<Result<std::uint64_t>> total();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace skill_verifier::service

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "service/live_log.hpp"
+#include "skill_verifier/core/async.hpp"
+
+namespace skill_verifier::service {
+
+/// A job of this life that is not final yet. Shared by the scheduler, the job's coroutine and those who wait for it.
+struct Entry {
+  enum class Where {
+    queued,   ///< waits for a worker
+    active,   ///< its coroutine runs
+    delayed,  ///< waits to be tried again
+    done,     ///< no longer known to the scheduler
+  };
+
+  Entry(core::asio::any_io_executor executor, std::string job_id)
+      : id(std::move(job_id)), done(executor), log(executor), task(executor) {}
+
+  const std::string id;
+  Where where = Where::queued;
+  bool recovered = false;    ///< from an earlier life: its pack is checked before it is used
+  bool begun = false;        ///< running in the store
+  bool removing = false;     ///< somebody wants it gone
+  bool interrupted = false;  ///< the service stops and its grace is over
+  bool holds_slot = false;
+  int faults = 0;  ///< attempts of this life that the infrastructure spoilt
+  core::Event done;
+  LiveLog log;
+  core::TaskGroup task;  ///< the job's coroutine: cancelled by itself
+};
+using EntryPtr = std::shared_ptr<Entry>;
+
+}  // namespace skill_verifier::service

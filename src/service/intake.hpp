@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+
+#include "service/job_request.hpp"
+#include "skill_verifier/service/service.hpp"
+
+namespace skill_verifier::service {
+
+/// The fields of a submission that need no look at the package. Errors: invalid_argument `submission_invalid`,
+/// `nonce_invalid`, `name_invalid`, `version_invalid`.
+Result<void> check_submission(const Submission& submission);
+
+/// Reads the package into `pack` (in `spool`) and its manifest. Blocking. On failure `pack` may be left behind: the
+/// caller removes it. Errors: those of Service::submit about package, path and manifest.
+Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options,
+                           const std::filesystem::path& spool, const std::filesystem::path& pack);
+
+}  // namespace skill_verifier::service

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skill_verifier/core/result.hpp"
+#include "skill_verifier/skill/manifest.hpp"
+#include "skill_verifier/skill/package.hpp"
+
+namespace skill_verifier::service {
+
+/// What a job is asked to do besides its pack: written once with the job, and all that a later life of the service
+/// knows of it. Policy is no part of it: that is applied when the job runs.
+struct JobRequest {
+  std::string archive_name;  ///< empty for a directory
+  std::optional<std::string> archive_sha256;
+  std::string tree_digest;
+  std::uint64_t pack_bytes = 0;
+  std::optional<std::string> nonce;
+  skill::Manifest manifest;
+  std::vector<skill::Diagnostic> warnings;
+  std::vector<skill::PackageNote> notes;
+};
+
+/// JSON text for store::Job::request.
+std::string to_json(const JobRequest& request);
+/// Errors: internal `request_unreadable`.
+Result<JobRequest> parse_job_request(std::string_view text);
+
+}  // namespace skill_verifier::service

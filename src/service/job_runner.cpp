@@ -1,0 +1,224 @@
+#include "service/job_runner.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::service {
+namespace {
+
+/// The predecessor's words for a service that stands outside a trusted environment.
+constexpr std::string_view kNoTee = "No TEE available - deploy to dstack for real attestations";
+
+Error was_cancelled() {
+  return {Errc::cancelled, "cancelled", "the job was cancelled"};
+}
+
+std::string shown(const std::vector<std::string>& argv) {
+  std::string text;
+  for (const auto& argument : argv)
+    text += (text.empty() ? "" : " ") + core::shorten(argument, 200);
+  return core::shorten(text, 400);
+}
+
+std::string shown(const sandbox::RunResult& run) {
+  if (run.exit_code) return fmt::format("{}, exit code {}", sandbox::to_string(run.outcome), *run.exit_code);
+  return std::string(sandbox::to_string(run.outcome));
+}
+
+void log_end(LiveLog& log, std::string_view phase, const sandbox::RunResult& run) {
+  log.write_tail("stdout", run.out);
+  log.write_tail("stderr", run.err);
+  log.heading(fmt::format("{} ended: {}", phase, shown(run)));
+}
+
+/// Shares the entry, so that output which arrives late has somewhere to go.
+sandbox::OutputSink sink_of(const EntryPtr& entry) {
+  return [entry](sandbox::StreamId, std::string_view bytes) { entry->log.write(bytes); };
+}
+
+}  // namespace
+
+JobRunner::JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
+                     attest::Quoter* quoter, const ServiceOptions& options)
+    : pool_(pool), clock_(clock), store_(store), sandbox_(sandbox), quoter_(quoter), options_(options) {}
+
+core::awaitable<Attempt> JobRunner::run(EntryPtr entry, store::Job job, std::function<void()> tested) {
+  entry->log.heading(fmt::format("attempt {} at {}", job.attempt, core::to_rfc3339(clock_.now())));
+  auto outcome = co_await judge_job(entry, std::move(job), std::move(tested));
+  Attempt attempt;
+  if (outcome)
+    attempt.outcome = std::move(*outcome);
+  else
+    attempt.fault = outcome.error();
+  co_return attempt;
+}
+
+Result<JobRunner::OrderPtr> JobRunner::make_order(store::Job job) const {
+  if (options_.attestation_required && quoter_ == nullptr)
+    return Error{Errc::rejected, "attestation_unavailable", "attestation is required and there is no guest agent",
+                 "run inside a dstack CVM with its socket mounted"};
+  auto order = std::make_shared<Order>();
+  SKILL_VERIFIER_TRY(order->request, parse_job_request(job.request));
+  SKILL_VERIFIER_TRY(order->plan, make_plan(order->request.manifest, options_));
+  order->job = std::move(job);
+  return OrderPtr(std::move(order));
+}
+
+core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, store::Job job,
+                                                                std::function<void()> tested) {
+  SKILL_VERIFIER_CO_TRY(const OrderPtr order, make_order(std::move(job)));
+  if (entry->recovered) {
+    auto checked = co_await check_pack(order);
+    if (!checked) co_return checked.error();
+  }
+  auto evidence = co_await collect(entry, order);
+  if (!evidence) co_return evidence.error();
+
+  const auto& [stored, request, plan] = *order;
+  const Judgement judgement = judge(request, plan, *evidence);
+  const auto input = statement_input(stored.skill_id, request, plan, *evidence, judgement, stored.attempt,
+                                     sandbox_.profile(), options_);
+  SKILL_VERIFIER_CO_TRY(std::string statement, attest::build_statement(input));
+  const std::string hash = attest::result_hash(statement);
+  entry->log.heading(fmt::format("verdict: {}", to_string(judgement.verdict)));
+  tested();
+  auto attestation = co_await attest_result(entry, hash);
+  if (!attestation) co_return attestation.error();
+
+  const core::Time now = clock_.now();
+  const ResultInput result{
+      stored.skill_id, request, *evidence,          judgement,        now, now - stored.started_at.value_or(now),
+      stored.attempt,  hash,    attestation->quote, attestation->note};
+  store::JobOutcome outcome;
+  outcome.state = store::JobState::completed;
+  outcome.completed_at = now;
+  outcome.result = result_json(result);
+  outcome.statement = std::move(statement);
+  co_return outcome;
+}
+
+core::awaitable<Result<void>> JobRunner::check_pack(OrderPtr order) {
+  auto open = [path = store_.pack_path(order->job.id)] { return skill::open_pack(path); };
+  const auto package = co_await core::run_on(pool_, std::move(open));
+  if (!package) co_return package.error();
+  if (package->tree_digest != order->request.tree_digest)
+    co_return Error{Errc::internal, "pack_corrupt",
+                    fmt::format("the stored package has tree digest {}, the job was accepted with {}",
+                                package->tree_digest, order->request.tree_digest),
+                    "submit the skill again"};
+  co_return Result<void>{};
+}
+
+core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr order) {
+  Evidence evidence;
+  if (!order->plan.test) {
+    entry->log.heading("the skill declares no test, nothing is run");
+    co_return evidence;
+  }
+  const bool stopped = co_await core::cancelled();
+  if (stopped) co_return was_cancelled();
+  const auto& runtime = order->request.manifest.test.runtime;
+  entry->log.heading(fmt::format("image {}", core::shorten(runtime, 200)));
+  auto progress = [entry](std::string_view line) { entry->log.line(line); };
+  auto resolving = sandbox_.resolve(runtime, std::move(progress));
+  auto image = co_await core::with_deadline(std::move(resolving), options_.image_timeout, "resolve image");
+  if (!image) co_return image.error();
+  evidence.image = *image;
+  entry->log.line(image->id);
+
+  std::optional<std::string> prepared_id;
+  if (order->plan.deps) {
+    auto prepared = co_await prepare(entry, order, *image);
+    if (!prepared) co_return prepared.error();
+    evidence.prepared = std::move(*prepared);
+    // A failing test_deps is a finding: there is nothing to test.
+    if (!deps_succeeded(*evidence.prepared)) co_return evidence;
+    prepared_id = evidence.prepared->image_id;
+  }
+  auto tested = co_await test(entry, order, *image, prepared_id);
+  if (!tested) co_return tested.error();
+  evidence.run = std::move(*tested);
+  co_return evidence;
+}
+
+core::awaitable<Result<sandbox::PrepareResult>> JobRunner::prepare(EntryPtr entry, OrderPtr order,
+                                                                   sandbox::Image image) {
+  const bool stopped = co_await core::cancelled();
+  if (stopped) co_return was_cancelled();
+  const auto& [job, request, plan] = *order;
+  entry->log.heading(fmt::format("test_deps: {}", shown(plan.deps->argv)));
+  sandbox::PrepareRequest wanted;
+  wanted.job_id = job.id;
+  wanted.attempt = job.attempt;
+  wanted.image = std::move(image);
+  wanted.tree_digest = request.tree_digest;
+  wanted.pack = store_.pack_path(job.id);
+  wanted.pack_bytes = request.pack_bytes;
+  wanted.deps = *plan.deps;
+  wanted.bridge_network = plan.deps_bridge;
+  wanted.limits = options_.limits;
+  const auto limit = plan.deps->timeout + options_.sandbox_overhead;
+  auto preparing = sandbox_.prepare(std::move(wanted), sink_of(entry));
+  auto prepared = co_await core::with_deadline(std::move(preparing), limit, "test_deps");
+  if (!prepared) co_return prepared.error();
+  if (prepared->cached)
+    entry->log.heading("test_deps: taken from the cache");
+  else
+    log_end(entry->log, "test_deps", prepared->run);
+  if (!prepared->image_id && succeeded(prepared->run))
+    co_return Error{Errc::internal, "prepared_image_missing", "test_deps succeeded but left no image"};
+  co_return prepared;
+}
+
+core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, OrderPtr order, sandbox::Image image,
+                                                            std::optional<std::string> prepared_id) {
+  const bool stopped = co_await core::cancelled();
+  if (stopped) co_return was_cancelled();
+  const auto& [job, request, plan] = *order;
+  entry->log.heading(fmt::format("test_command: {}", shown(plan.test->argv)));
+  sandbox::RunRequest wanted;
+  wanted.job_id = job.id;
+  wanted.attempt = job.attempt;
+  wanted.image = std::move(image);
+  wanted.prepared_id = std::move(prepared_id);
+  wanted.pack = store_.pack_path(job.id);
+  wanted.pack_bytes = request.pack_bytes;
+  wanted.command = *plan.test;
+  wanted.bridge_network = plan.test_bridge;
+  wanted.limits = options_.limits;
+  const auto limit = plan.test->timeout + options_.sandbox_overhead;
+  auto running = sandbox_.run(std::move(wanted), sink_of(entry));
+  auto run = co_await core::with_deadline(std::move(running), limit, "test_command");
+  if (run) log_end(entry->log, "test_command", *run);
+  co_return run;
+}
+
+core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPtr entry, std::string result_hash) {
+  Attestation attestation;
+  if (quoter_ == nullptr) {
+    attestation.note = kNoTee;
+    co_return attestation;
+  }
+  auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash));
+  auto quote = co_await core::with_deadline(std::move(quoting), options_.quote_timeout, "quote");
+  if (quote) {
+    attestation.quote = std::move(*quote);
+    co_return attestation;
+  }
+  const Error& error = quote.error();
+  const bool stopped = co_await core::cancelled();
+  if (stopped) co_return was_cancelled();
+  log::warn("no quote", {{"job", entry->id}, {"code", error.id}, {"message", error.message}});
+  entry->log.heading(fmt::format("no quote: {}", error.message));
+  if (options_.attestation_required)
+    co_return Error{Errc::rejected, "attestation_unavailable",
+                    fmt::format("attestation is required and there is no quote: {}", error.message), error.hint};
+  attestation.note = fmt::format("No quote: {}", error.message);
+  co_return attestation;
+}
+
+}  // namespace skill_verifier::service

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "service/entry.hpp"
+#include "service/verdict.hpp"
+#include "skill_verifier/service/service.hpp"
+
+namespace skill_verifier::service {
+
+/// How one attempt ended: with what the job became, or with the fault that kept it from being judged.
+struct Attempt {
+  std::optional<store::JobOutcome> outcome;
+  Error fault{Errc::internal, "internal", "the job ended without an outcome"};
+};
+
+/// One attempt of one job, from the stored request to a verdict. Knows nothing of queues.
+class JobRunner {
+ public:
+  JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
+            attest::Quoter* quoter, const ServiceOptions& options);
+
+  /// `tested` is called when the sandbox is no longer needed: what is left is waiting for a quote.
+  core::awaitable<Attempt> run(EntryPtr entry, store::Job job, std::function<void()> tested);
+
+ private:
+  /// All that is known before anything runs.
+  struct Order {
+    store::Job job;
+    JobRequest request;
+    Plan plan;
+  };
+  using OrderPtr = std::shared_ptr<const Order>;
+
+  Result<OrderPtr> make_order(store::Job job) const;
+  core::awaitable<Result<store::JobOutcome>> judge_job(EntryPtr entry, store::Job job, std::function<void()> tested);
+  core::awaitable<Result<void>> check_pack(OrderPtr order);
+  core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order);
+  core::awaitable<Result<sandbox::PrepareResult>> prepare(EntryPtr entry, OrderPtr order, sandbox::Image image);
+  core::awaitable<Result<sandbox::RunResult>> test(EntryPtr entry, OrderPtr order, sandbox::Image image,
+                                                   std::optional<std::string> prepared_id);
+  struct Attestation {
+    std::optional<attest::Quote> quote;
+    std::string note;
+  };
+  core::awaitable<Result<Attestation>> attest_result(EntryPtr entry, std::string result_hash);
+
+  core::WorkPool& pool_;
+  const core::Clock& clock_;
+  store::JobStore& store_;
+  sandbox::Sandbox& sandbox_;
+  attest::Quoter* quoter_;
+  const ServiceOptions& options_;
+};
+
+}  // namespace skill_verifier::service

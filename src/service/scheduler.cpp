@@ -1,0 +1,262 @@
+#include "service/scheduler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::service {
+namespace {
+
+using store::AttemptCounts;
+using store::JobState;
+
+constexpr core::Duration kLongestPause = std::chrono::seconds(30);
+/// What interrupted jobs get to remove their containers and to write down that they run again.
+constexpr core::Duration kInterruptLimit = std::chrono::seconds(60);
+
+/// Faults of what we depend on, after which nothing is left behind: the same job may well succeed next time.
+bool is_passing(const Error& fault) {
+  return fault.code == Errc::unavailable || fault.code == Errc::timed_out || fault.code == Errc::overloaded;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store,
+                     JobRunner& runner, const ServiceOptions& options)
+    : executor_(executor),
+      clock_(clock),
+      store_(store),
+      runner_(runner),
+      options_(options),
+      idle_(executor),
+      stopped_(executor),
+      pauses_(executor) {}
+
+void Scheduler::add(const std::string& id, bool recovered) {
+  auto entry = std::make_shared<Entry>(executor_, id);
+  entry->recovered = recovered;
+  entries_[id] = entry;
+  queue_.push_back(std::move(entry));
+  pump();
+}
+
+EntryPtr Scheduler::find(const std::string& id) const {
+  const auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : found->second;
+}
+
+void Scheduler::pump() {
+  while (!draining_ && !queue_.empty() && slots_used_ < options_.workers &&
+         active_ - slots_used_ < options_.quote_backlog) {
+    const EntryPtr entry = std::move(queue_.front());
+    queue_.pop_front();
+    entry->holds_slot = true;
+    ++slots_used_;
+    activate(entry);
+    entry->task.spawn("job " + entry->id, work(entry));
+  }
+}
+
+void Scheduler::activate(const EntryPtr& entry) {
+  entry->where = Entry::Where::active;
+  ++active_;
+}
+
+void Scheduler::release_slot(const EntryPtr& entry) {
+  if (!std::exchange(entry->holds_slot, false)) return;
+  --slots_used_;
+  pump();
+}
+
+void Scheduler::forget(const EntryPtr& entry) {
+  entry->where = Entry::Where::done;
+  entry->log.close();
+  entries_.erase(entry->id);
+  entry->done.notify_all();
+}
+
+core::awaitable<void> Scheduler::work(EntryPtr entry) {
+  Attempt attempt = co_await guarded_attempt(entry);
+  co_await core::shield_from_cancellation();
+  co_await settle(entry, std::move(attempt));
+  --active_;
+  idle_.notify_all();
+  release_slot(entry);
+  pump();
+}
+
+core::awaitable<void> Scheduler::discard(EntryPtr entry) {
+  co_await core::shield_from_cancellation();
+  co_await conclude(entry, outcome(JobState::cancelled, {}));
+  --active_;
+  idle_.notify_all();
+  pump();
+}
+
+core::awaitable<Attempt> Scheduler::guarded_attempt(EntryPtr entry) {
+  try {
+    Attempt attempt = co_await this->attempt(entry);
+    co_return attempt;
+  } catch (const std::exception& exception) {
+    log::error("job ended by an exception", {{"job", entry->id}, {"what", exception.what()}});
+  }
+  Attempt broken;
+  broken.fault = Error{Errc::internal, "internal", "the verifier made a mistake with this job",
+                       "report it with the job's id; the service's log says more"};
+  co_return broken;
+}
+
+core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
+  auto job = co_await store_.begin(entry->id, clock_.now());
+  Attempt none;
+  if (!job) {
+    none.fault = job.error();
+    co_return none;
+  }
+  entry->begun = true;
+  log::info("job started", {{"job", entry->id}, {"attempt", job->attempt}, {"skill", job->skill_id}});
+  auto tested = [this, entry] { release_slot(entry); };
+  co_return co_await runner_.run(entry, std::move(*job), std::move(tested));
+}
+
+bool Scheduler::may_try_again(const EntryPtr& entry, const Error& fault) const {
+  if (!is_passing(fault)) return false;
+  // A job that the store would not let us begin has not had its chance: it waits for the store.
+  return !entry->begun || ++entry->faults < options_.attempts;
+}
+
+core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
+  if (attempt.outcome) {
+    co_await conclude(entry, std::move(*attempt.outcome));
+  } else if (entry->removing) {
+    co_await conclude(entry, outcome(JobState::cancelled, {}));
+  } else if (entry->interrupted) {
+    co_await give_back(entry, AttemptCounts::no);
+    forget(entry);
+  } else if (may_try_again(entry, attempt.fault)) {
+    log::warn("job to be tried again",
+              {{"job", entry->id}, {"code", attempt.fault.id}, {"message", attempt.fault.message}});
+    entry->log.heading("fault: " + attempt.fault.message + "; to be tried again");
+    co_await give_back(entry, AttemptCounts::yes);
+    if (entry->removing) {
+      co_await conclude(entry, outcome(JobState::cancelled, {}));
+    } else if (draining_) {
+      forget(entry);
+    } else {
+      entry->where = Entry::Where::delayed;
+      pauses_.spawn("pause", try_again_later(entry, pause_after(entry->faults)));
+    }
+  } else {
+    entry->log.heading("failed: " + attempt.fault.message);
+    co_await conclude(entry, outcome(JobState::failed, error_json(attempt.fault)));
+  }
+}
+
+core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outcome) {
+  release_slot(entry);
+  // The log first: who sees the job final finds it whole.
+  auto put = [this, entry] { return store_.put_log(entry->id, entry->log.text()); };
+  auto finish = [this, entry, outcome] { return store_.finish(entry->id, outcome); };
+  if (!entry->log.text().empty()) co_await persist(entry, std::move(put));
+  const bool finished = co_await persist(entry, std::move(finish));
+  if (finished)
+    log::info("job ended", {{"job", entry->id}, {"state", store::to_string(outcome.state)}, {"error", outcome.error}});
+  forget(entry);
+}
+
+core::awaitable<void> Scheduler::give_back(EntryPtr entry, AttemptCounts counts) {
+  // A job that could not even be begun is still pending.
+  if (!std::exchange(entry->begun, false)) co_return;
+  auto requeue = [this, entry, counts] { return store_.requeue(entry->id, counts); };
+  co_await persist(entry, std::move(requeue));
+}
+
+core::awaitable<void> Scheduler::try_again_later(EntryPtr entry, core::Duration pause) {
+  co_await core::sleep_for(pause);
+  if (draining_ || entry->where != Entry::Where::delayed) co_return;
+  entry->where = Entry::Where::queued;
+  queue_.push_back(entry);
+  pump();
+}
+
+core::awaitable<bool> Scheduler::persist(EntryPtr entry, std::function<core::awaitable<Result<void>>()> change) {
+  for (int failures = 1;; ++failures) {
+    auto writing = change();
+    const auto written = co_await std::move(writing);
+    if (written) co_return true;
+    const Error& error = written.error();
+    log::error("job not stored", {{"job", entry->id}, {"code", error.id}, {"message", error.message}});
+    // Unwritten, the job stays as the store last saw it, and the next life takes it up from there.
+    if (error.code != Errc::unavailable || stopping_) co_return false;
+    co_await stopped_.wait(pause_after(failures));
+  }
+}
+
+store::JobOutcome Scheduler::outcome(JobState state, std::string error) const {
+  store::JobOutcome made;
+  made.state = state;
+  made.completed_at = clock_.now();
+  made.error = std::move(error);
+  return made;
+}
+
+core::Duration Scheduler::pause_after(int faults) const {
+  core::Duration pause = std::min(options_.retry_backoff, kLongestPause);
+  for (int i = 1; i < faults && pause < kLongestPause; ++i)
+    pause *= 2;
+  return std::min(pause, kLongestPause);
+}
+
+core::awaitable<bool> Scheduler::cancel(std::string id, core::Duration limit) {
+  const EntryPtr entry = find(id);
+  if (entry == nullptr) co_return true;
+  entry->removing = true;
+  if (entry->where == Entry::Where::active) {
+    entry->task.cancel();
+  } else {
+    std::erase(queue_, entry);
+    activate(entry);
+    entry->task.spawn("discard " + id, discard(entry));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (entry->where != Entry::Where::done) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    const bool woken = co_await entry->done.wait(left);
+    if (!woken) co_return entry->where == Entry::Where::done;
+  }
+  co_return true;
+}
+
+core::awaitable<void> Scheduler::stop() {
+  draining_ = true;
+  pauses_.cancel();
+  co_await wait_until_idle(options_.drain);
+  stopping_ = true;
+  stopped_.notify_all();
+  // Ending a job takes it out of the map.
+  auto left = entries_;
+  for (const auto& [id, entry] : left) {
+    if (entry->where != Entry::Where::active) continue;
+    entry->interrupted = true;
+    entry->task.cancel();
+  }
+  co_await wait_until_idle(kInterruptLimit);
+  left = entries_;
+  for (const auto& [id, entry] : left)
+    if (entry->where != Entry::Where::active) forget(entry);
+  queue_.clear();
+  co_await pauses_.wait(kInterruptLimit);
+  if (active_ > 0) log::error("jobs did not stop", {{"jobs", active_}});
+}
+
+core::awaitable<void> Scheduler::wait_until_idle(core::Duration limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (active_ > 0) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= core::Duration::zero()) co_return;
+    co_await idle_.wait(left);
+  }
+}
+
+}  // namespace skill_verifier::service

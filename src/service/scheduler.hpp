@@ -1,0 +1,87 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "service/entry.hpp"
+#include "service/job_runner.hpp"
+#include "skill_verifier/service/service.hpp"
+
+namespace skill_verifier::service {
+
+/// Which job runs when: first come first served, at most `workers` in sandboxes, faults of the infrastructure tried
+/// again after a pause. Every job that is not final has one Entry here; its changes of state in the store are made here
+/// only.
+class Scheduler {
+ public:
+  Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store, JobRunner& runner,
+            const ServiceOptions& options);
+
+  /// Room for one more job in the queue, kept while its package is being read.
+  class Place {
+   public:
+    explicit Place(Scheduler& owner) : owner_(owner) { ++owner_.promised_; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { --owner_.promised_; }
+
+   private:
+    Scheduler& owner_;
+  };
+  bool has_room() const { return queue_.size() + promised_ < options_.queue; }
+
+  /// Queues a job that is pending in the store and begins it as soon as a worker is free.
+  void add(const std::string& id, bool recovered);
+  /// Null when the job is final, or not of this life.
+  EntryPtr find(const std::string& id) const;
+  /// Cancels the job and waits until it is final; at once when it is not known here. False when `limit` passed first.
+  core::awaitable<bool> cancel(std::string id, core::Duration limit);
+  /// Begins no more jobs, lets active ones finish for the drain time, then interrupts and requeues them.
+  core::awaitable<void> stop();
+
+  std::size_t queued() const { return queue_.size(); }
+  std::size_t active() const { return active_; }
+  bool draining() const { return draining_; }
+
+ private:
+  void pump();
+  void activate(const EntryPtr& entry);
+  void release_slot(const EntryPtr& entry);
+  void forget(const EntryPtr& entry);
+
+  core::awaitable<void> work(EntryPtr entry);
+  core::awaitable<void> discard(EntryPtr entry);
+  core::awaitable<Attempt> guarded_attempt(EntryPtr entry);
+  core::awaitable<Attempt> attempt(EntryPtr entry);
+  bool may_try_again(const EntryPtr& entry, const Error& fault) const;
+  core::awaitable<void> settle(EntryPtr entry, Attempt attempt);
+  core::awaitable<void> conclude(EntryPtr entry, store::JobOutcome outcome);
+  core::awaitable<void> give_back(EntryPtr entry, store::AttemptCounts counts);
+  core::awaitable<void> try_again_later(EntryPtr entry, core::Duration pause);
+  core::awaitable<void> wait_until_idle(core::Duration limit);
+  core::awaitable<bool> persist(EntryPtr entry, std::function<core::awaitable<Result<void>>()> change);
+  store::JobOutcome outcome(store::JobState state, std::string error) const;
+  core::Duration pause_after(int faults) const;
+
+  core::asio::any_io_executor executor_;
+  const core::Clock& clock_;
+  store::JobStore& store_;
+  JobRunner& runner_;
+  const ServiceOptions& options_;
+
+  std::unordered_map<std::string, EntryPtr> entries_;
+  std::deque<EntryPtr> queue_;
+  std::size_t promised_ = 0;
+  std::size_t active_ = 0;      ///< jobs with a coroutine
+  std::size_t slots_used_ = 0;  ///< those of them that need the sandbox; the others wait for a quote or the store
+  bool draining_ = false;
+  bool stopping_ = false;  ///< the drain time is over
+  core::Event idle_;
+  core::Event stopped_;
+  core::TaskGroup pauses_;
+};
+
+}  // namespace skill_verifier::service

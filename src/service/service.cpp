@@ -1,0 +1,238 @@
+#include "skill_verifier/service/service.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "service/intake.hpp"
+#include "service/job_runner.hpp"
+#include "service/policy.hpp"
+#include "service/scheduler.hpp"
+#include "service/spool_file.hpp"
+#include "skill_verifier/core/ids.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::service {
+namespace {
+
+/// For a container that is being removed; the engine's own time limits are shorter.
+constexpr core::Duration kCancelLimit = std::chrono::seconds(60);
+constexpr core::Duration kCheckLimit = std::chrono::seconds(5);
+/// Half the kept window between two shutdown checks of the expiry coroutine.
+constexpr core::Duration kHousekeepingLimit = std::chrono::seconds(10);
+
+Error draining() {
+  return {Errc::unavailable, "draining", "the service is shutting down and takes no new jobs", "try again in a minute"};
+}
+
+LogPart part_of(std::string_view text, std::size_t offset, bool done) {
+  LogPart part;
+  if (offset < text.size()) part.text = text.substr(offset);
+  part.next_offset = std::max(offset, text.size());
+  part.done = done;
+  return part;
+}
+
+}  // namespace
+
+struct Service::Impl {
+  Impl(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
+       sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted)
+      : pool(pool),
+        clock(clock),
+        store(store),
+        sandbox(sandbox),
+        attests(quoter != nullptr),
+        options(std::move(wanted)),
+        runner(pool, clock, store, sandbox, quoter, options),
+        scheduler(executor, clock, store, runner, options),
+        housekeeping(executor) {}
+
+  core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
+  core::awaitable<Result<void>> resume(store::JobSummary job);
+  core::awaitable<void> expire_old_jobs();
+  core::awaitable<void> expire_regularly();
+  core::awaitable<void> check_dependencies();
+
+  core::WorkPool& pool;
+  const core::Clock& clock;
+  store::JobStore& store;
+  sandbox::Sandbox& sandbox;
+  const bool attests;
+  const ServiceOptions options;
+  JobRunner runner;
+  Scheduler scheduler;
+  core::TaskGroup housekeeping;
+  std::optional<std::string> engine_error, store_error;
+  std::optional<std::chrono::steady_clock::time_point> checked_at;
+};
+
+Service::Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
+                 store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options)
+    : impl_(std::make_unique<Impl>(std::move(executor), pool, clock, store, sandbox, quoter, std::move(options))) {}
+Service::~Service() = default;
+
+awaitable<Result<void>> Service::start() {
+  if (impl_->options.retention.count() > 0) co_await impl_->expire_old_jobs();
+  auto jobs = co_await impl_->store.recover();
+  if (!jobs) co_return jobs.error();
+  for (const auto& job : *jobs) {
+    auto resumed = co_await impl_->resume(job);
+    if (!resumed) co_return resumed;
+  }
+  if (impl_->options.retention.count() > 0) impl_->housekeeping.spawn("retention", impl_->expire_regularly());
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
+  if (job.attempt < options.max_starts) {
+    log::info("job resumed", {{"job", job.id}, {"attempts", job.attempt}});
+    scheduler.add(job.id, true);
+    co_return Result<void>{};
+  }
+  const Error exhausted(Errc::internal, "attempts_exhausted",
+                        fmt::format("the job was begun {} times and never came to an end", job.attempt),
+                        "look into the service's log for why it stopped each time");
+  log::error("job given up", {{"job", job.id}, {"attempts", job.attempt}});
+  store::JobOutcome outcome;
+  outcome.state = store::JobState::failed;
+  outcome.completed_at = clock.now();
+  outcome.error = error_json(exhausted);
+  co_return co_await store.finish(job.id, std::move(outcome));
+}
+
+awaitable<void> Service::stop() {
+  impl_->housekeeping.cancel();
+  co_await impl_->scheduler.stop();
+  co_await impl_->housekeeping.wait(kHousekeepingLimit);
+}
+
+awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
+  auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
+    return take_in(submission, options, spool, pack);
+  };
+  co_return co_await core::run_on(pool, std::move(work));
+}
+
+awaitable<Result<store::Job>> Service::submit(Submission submission) {
+  const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
+  if (impl_->scheduler.draining()) co_return draining();
+  if (auto valid = check_submission(submission); !valid) co_return valid.error();
+  if (!impl_->scheduler.has_room())
+    co_return Error{Errc::overloaded, "queue_full",
+                    fmt::format("{} jobs wait already, which is the limit", impl_->options.queue), "try again later"};
+  const Scheduler::Place place(impl_->scheduler);
+
+  store::Job job;
+  job.id = core::new_job_id();
+  const SpoolFile pack(impl_->store.spool() / (job.id + ".pack"));
+  const std::string request_id = submission.request_id;
+  auto request = co_await impl_->read(std::move(submission), pack.path());
+  if (!request) co_return request.error();
+  // What policy refuses outright is refused now; the plan itself is made when the job runs.
+  if (auto plan = make_plan(request->manifest, impl_->options); !plan) co_return plan.error();
+  job.created_at = impl_->clock.now();
+  job.skill_id = request->manifest.skill_id(request->tree_digest);
+  job.request = to_json(*request);
+  if (impl_->scheduler.draining()) co_return draining();
+  auto stored = co_await impl_->store.insert(std::move(job), pack.path());
+  if (!stored) co_return stored.error();
+  log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
+  // Acknowledged although the service began to drain meanwhile: the next life runs it.
+  if (!impl_->scheduler.draining()) impl_->scheduler.add(stored->id, false);
+  co_return stored;
+}
+
+awaitable<Result<store::Job>> Service::find(std::string id) {
+  co_return co_await impl_->store.find(std::move(id));
+}
+
+awaitable<Result<store::Job>> Service::wait(std::string id, core::Duration limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const EntryPtr entry = impl_->scheduler.find(id);
+  while (entry != nullptr && entry->where != Entry::Where::done) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= core::Duration::zero()) break;
+    const bool woken = co_await entry->done.wait(left);
+    if (!woken) break;
+  }
+  co_return co_await impl_->store.find(std::move(id));
+}
+
+awaitable<Result<std::vector<store::JobSummary>>> Service::list(store::JobFilter filter) {
+  co_return co_await impl_->store.list(filter);
+}
+
+awaitable<Result<void>> Service::remove(std::string id) {
+  const bool ended = co_await impl_->scheduler.cancel(id, kCancelLimit);
+  if (!ended)
+    co_return Error{Errc::timed_out, "cancel_timed_out", fmt::format("job {} is being cancelled but has not ended", id),
+                    "remove it again later"};
+  co_return co_await impl_->store.remove(std::move(id));
+}
+
+awaitable<Result<LogPart>> Service::log(std::string id, std::size_t offset, core::Duration limit) {
+  const EntryPtr entry = impl_->scheduler.find(id);
+  if (entry != nullptr) {
+    co_await entry->log.wait_beyond(offset, limit);
+    co_return part_of(entry->log.text(), offset, entry->log.closed());
+  }
+  auto text = co_await impl_->store.log(std::move(id));
+  if (!text) co_return text.error();
+  co_return part_of(*text, offset, true);
+}
+
+awaitable<Health> Service::health() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!impl_->checked_at || now - *impl_->checked_at >= impl_->options.health_cache) {
+    // Set before the checks: those who ask meanwhile get the last answer instead of starting checks of their own.
+    impl_->checked_at = now;
+    co_await impl_->check_dependencies();
+  }
+  Health health;
+  auto counts = co_await impl_->store.counts();
+  if (counts) health.jobs = std::move(*counts);
+  health.queued = impl_->scheduler.queued();
+  health.running = impl_->scheduler.active();
+  health.draining = impl_->scheduler.draining();
+  health.engine_error = impl_->engine_error;
+  health.store_error = counts ? impl_->store_error : std::optional(counts.error().message);
+  health.attestation = impl_->attests ? "dstack-sdk" : "none";
+  co_return health;
+}
+
+awaitable<void> Service::Impl::check_dependencies() {
+  auto checking = sandbox.check();
+  auto engine = co_await core::with_deadline(std::move(checking), kCheckLimit, "engine");
+  engine_error = engine ? std::nullopt : std::optional(engine.error().message);
+  auto writing = store.check();
+  auto written = co_await core::with_deadline(std::move(writing), kCheckLimit, "store");
+  store_error = written ? std::nullopt : std::optional(written.error().message);
+}
+
+awaitable<Result<std::uint64_t>> Service::total() {
+  auto counts = co_await impl_->store.counts();
+  if (!counts) co_return counts.error();
+  std::uint64_t total = 0;
+  for (const auto& [state, jobs] : *counts)
+    total += jobs;
+  co_return total;
+}
+
+awaitable<void> Service::Impl::expire_old_jobs() {
+  auto removed = co_await store.expire(clock.now() - options.retention);
+  if (!removed)
+    log::error("old jobs not removed", {{"code", removed.error().id}, {"message", removed.error().message}});
+  else if (*removed > 0)
+    log::info("old jobs removed", {{"jobs", *removed}});
+}
+
+awaitable<void> Service::Impl::expire_regularly() {
+  while (true) {
+    const bool time_is_up = co_await core::sleep_for(options.retention_interval);
+    if (!time_is_up) co_return;
+    co_await expire_old_jobs();
+  }
+}
+
+}  // namespace skill_verifier::service
