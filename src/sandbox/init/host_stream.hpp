@@ -23,7 +23,9 @@ class HostStream {
   /// The next event among the bytes that were read.
   FrameParser::Event next() { return parser_.next(unread_); }
   const FrameParser& frame() const { return parser_; }
-  /// Reads what is there, once, after everything before was consumed. False at the end of the stream.
+  /// Whether bytes that were read wait for next().
+  bool unread() const { return !unread_.empty(); }
+  /// Reads once, unless such bytes are left. False at the end of the stream.
   bool fill();
   /// Waits until something can be read, then fills. False when the host is gone.
   bool wait_and_fill();

@@ -64,6 +64,8 @@ Job::End Job::wait() {
 
 Job::End Job::wait_once() {
   if (!send_output()) return End::host_gone;
+  // What came in one read with the run frame does not show in poll.
+  if (host_.unread()) return read_host();
   const auto deadline = begun_us_ + std::uint64_t{run_.timeout_ms} * 1000;
   const short when_pending = host_.pending() ? POLLOUT : 0;
   enum : std::size_t { kSetup, kEnded, kOut, kErr, kInput, kOutput, kCount };
@@ -95,18 +97,16 @@ Job::End Job::read_host() {
 
 /// One frame at a time, so that the outbox stays small while the host is slow.
 bool Job::send_output() {
-  if (!started_) return true;
-  while (!host_.pending()) {
+  while (true) {
+    if (!host_.flush_some()) return false;
+    if (!started_ || host_.pending()) return true;
     const auto out = out_.next_piece();
-    const auto err = err_.next_piece();
-    if (out.empty() && err.empty()) return true;
     KeptOutput& stream = out.empty() ? err_ : out_;
-    const auto piece = out.empty() ? err : out;
+    const auto piece = out.empty() ? err_.next_piece() : out;
+    if (piece.empty()) return true;
     host_.queue(out.empty() ? InitFrame::err : InitFrame::out, index_, piece);
     stream.sent(piece.size());
-    if (!host_.flush_some()) return false;
   }
-  return host_.flush_some();
 }
 
 /// True when there may be more.
