@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -102,6 +103,8 @@ struct PrepareResult {
   RunResult run;  ///< of test_deps; when it did not exit 0, there is no image
   std::optional<std::string> image_id;
   bool cached = false;
+  /// While a copy of it exists the image is not given up for newer ones: keep it until the run from it is over.
+  std::shared_ptr<const void> lease;
 };
 
 /// What the wall itself consists of, for the statement's sandbox entry. Known once `start` has succeeded.
@@ -114,8 +117,9 @@ struct Profile {
 /// Where skills run. One instance of this program owns everything that carries its label. Errors of all calls (Errc,
 /// id): unavailable `engine_unreachable` / `engine_error`, not_found `image_missing`, rejected `image_not_allowed`,
 /// rejected `package_refused` (the package does not fit into the sandbox: the message says what was too small),
-/// unavailable `sandbox_lost` (init or its stream went away), timed_out, cancelled. Every kind of unavailable is safe
-/// to retry; nothing is left behind in any case.
+/// rejected `disk_limit` (test_deps wrote too much), too_large `command_too_large`, unavailable `sandbox_lost` (init or
+/// its stream went away), timed_out `engine_timed_out`, cancelled. Every kind of unavailable and timed_out is safe to
+/// retry; nothing is left behind in any case.
 class Sandbox {
  public:
   virtual ~Sandbox() = default;

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "skill_verifier/sandbox/sandbox.hpp"
+
+namespace skill_verifier::sandbox {
+
+/// What a container is for; also the value of its `skill-verifier.role` label.
+enum class Role {
+  test,     ///< runs a command of a skill under the strict profile
+  prepare,  ///< runs test_deps as root of a writable root file system
+  build,    ///< is never started: a place to put init into an image
+};
+std::string_view to_string(Role role);
+
+/// Labels of everything that this program leaves in an engine.
+inline constexpr const char* kLabelInstance = "skill-verifier.instance";
+inline constexpr const char* kLabelJob = "skill-verifier.job";
+inline constexpr const char* kLabelAttempt = "skill-verifier.attempt";
+inline constexpr const char* kLabelRole = "skill-verifier.role";
+inline constexpr const char* kLabelImage = "skill-verifier.image";  ///< of images: `derived` or `prepared`
+inline constexpr const char* kLabelKey = "skill-verifier.key";      ///< of images: what they were made from
+inline constexpr const char* kLabelInit = "skill-verifier.init";    ///< of images: SHA-256 of the init in them
+
+inline constexpr const char* kDerivedKind = "derived";
+inline constexpr const char* kPreparedKind = "prepared";
+
+struct ContainerSpec {
+  Role role = Role::test;
+  std::string image_id;  ///< holds init; for `build` the runtime image
+  std::string instance;
+  std::string job_id;
+  int attempt = 1;
+  bool bridge_network = false;
+  Limits limits;
+  std::string oci_runtime;    ///< empty = the engine's default
+  std::string cgroup_parent;  ///< empty = the engine's default
+};
+
+/// Body of `POST /containers/create`. Pure: the same spec gives the same bytes. No body ever mounts anything of the
+/// host.
+std::string container_body(const ContainerSpec& spec);
+
+/// The `Config` of an image that is committed from one of our containers, as JSON text: labels that say what it is,
+/// and empty ones where the container's own would otherwise be taken over.
+struct ImageLabels {
+  std::string instance;
+  std::string kind;  ///< `derived` or `prepared`
+  std::string key;
+  std::string init_sha256;
+};
+std::string commit_config(const ImageLabels& labels);
+
+}  // namespace skill_verifier::sandbox

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sandbox/container_spec.hpp"
+#include "sandbox/engine.hpp"
+#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/result.hpp"
+
+namespace skill_verifier::sandbox {
+
+/// Creates containers and sees to it that every one of them is removed, whatever becomes of the calls in between.
+class Containers {
+ public:
+  Containers(core::asio::any_io_executor executor, Engine& engine, std::string instance, core::Duration remove_limit);
+
+  /// Completes even when the caller is cancelled meanwhile. When the engine's answer is lost, what it may have created
+  /// is looked for by its labels and removed. Errors: as Engine::create_container.
+  awaitable<Result<std::string>> create(ContainerSpec spec);
+
+  /// Kills and removes until the engine says that it is gone: false when the limit passed first, which is logged.
+  awaitable<bool> remove(std::string id);
+  /// The same in the background, until `settle`.
+  void remove_later(std::string id);
+  /// When the caller was cancelled, returns only when the container is gone; else removes it in the background.
+  awaitable<void> discard(std::string id);
+
+  /// Removes every container of this instance. What takes longer than `limit` is tried on in the background and its
+  /// short id given back. Errors: as Engine::list_containers.
+  awaitable<Result<std::vector<std::string>>> remove_all(core::Duration limit);
+  /// Waits for what runs in the background.
+  awaitable<bool> settle(core::Duration limit);
+  /// Removals that go on in the background.
+  std::size_t pending() const { return background_.size(); }
+
+  const std::string& instance() const { return instance_; }
+
+ private:
+  awaitable<void> remove_in_background(std::string id);
+  awaitable<void> remove_lost(ContainerSpec spec);
+
+  Engine& engine_;
+  std::string instance_;
+  core::Duration remove_limit_;
+  core::Semaphore removals_;
+  core::TaskGroup background_;
+};
+
+}  // namespace skill_verifier::sandbox

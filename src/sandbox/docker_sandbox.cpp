@@ -1,0 +1,365 @@
+#include "skill_verifier/sandbox/docker_sandbox.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "sandbox/containers.hpp"
+#include "sandbox/derived_images.hpp"
+#include "sandbox/engine.hpp"
+#include "sandbox/file_chunks.hpp"
+#include "sandbox/job_runner.hpp"
+#include "sandbox/limits_check.hpp"
+#include "sandbox/outcome.hpp"
+#include "sandbox/prepared_images.hpp"
+#include "sandbox/seccomp_profile.hpp"
+#include "sandbox/uninterrupted.hpp"
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/log.hpp"
+#include "skill_verifier/core/sha2.hpp"
+
+namespace skill_verifier::sandbox {
+namespace {
+
+using core::Duration;
+
+constexpr std::size_t kLargestInit = 16u << 20;
+constexpr std::size_t kLongestInstance = 64;
+constexpr Duration kOrphanLimit = std::chrono::seconds(15);  ///< then start goes on without waiting for them
+constexpr std::chrono::milliseconds kShortestTimeout{1};
+constexpr Duration kEndLimit = std::chrono::seconds(10);
+
+bool valid_instance(const std::string& instance) {
+  const auto legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  };
+  return !instance.empty() && instance.size() <= kLongestInstance && std::ranges::all_of(instance, legal);
+}
+
+EngineOptions engine_options(const DockerTimeouts& timeouts) {
+  EngineOptions options;
+  options.slow = timeouts.commit;
+  options.pull = timeouts.pull;
+  return options;
+}
+
+std::size_t starts(const DockerSandboxOptions& options) {
+  if (options.concurrent_starts > 0) return options.concurrent_starts;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::filesystem::path init_path(const DockerSandboxOptions& options) {
+  if (!options.init.empty()) return options.init;
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "skill-verifier-init";
+}
+
+Error cancelled_error() {
+  return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
+}
+
+/// A name that can only be an image that is here already.
+bool is_image_id(std::string_view reference) {
+  return reference.starts_with("sha256:");
+}
+
+class DockerSandbox final : public Sandbox {
+ public:
+  DockerSandbox(core::asio::any_io_executor executor, core::WorkPool& pool, net::Endpoint endpoint,
+                DockerSandboxOptions options)
+      : executor_(executor),
+        pool_(pool),
+        options_(std::move(options)),
+        engine_(executor, std::move(endpoint), engine_options(options_.timeouts)),
+        containers_(executor, engine_, options_.instance, options_.timeouts.remove),
+        prepared_(executor, engine_, options_.instance, options_.prepared_bytes, options_.prepared_images),
+        runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts) {}
+
+  awaitable<Result<std::vector<std::string>>> start() override;
+  awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) override;
+  awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) override;
+  awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
+  Profile profile() const override { return profile_; }
+  awaitable<Result<void>> check() override;
+  awaitable<void> stop() override;
+
+ private:
+  awaitable<Result<InitProgram>> load_init();
+  awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
+                                                  std::function<void(std::string_view)> progress);
+  awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink);
+  awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
+  awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
+                                                                           std::string key);
+  awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
+  Error not_allowed(const std::string& reference) const;
+  ContainerSpec spec_of(Role role, std::string image_id, const std::string& job_id, int attempt, bool bridge,
+                        const Limits& limits) const;
+  Conversation conversation_of(const CommandSpec& command, const Image& image, const Limits& limits) const;
+
+  core::asio::any_io_executor executor_;
+  core::WorkPool& pool_;
+  DockerSandboxOptions options_;
+  Engine engine_;
+  Containers containers_;
+  PreparedImages prepared_;
+  JobRunner runner_;
+  std::unique_ptr<DerivedImages> derived_;  ///< from `start` on, when init is known
+  Profile profile_;
+};
+
+awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
+  SKILL_VERIFIER_CO_TRY(auto init, co_await load_init());
+  SKILL_VERIFIER_CO_TRY(const auto version, co_await engine_.negotiate());
+  SKILL_VERIFIER_CO_TRY(const auto info, co_await engine_.info());
+  SKILL_VERIFIER_CO_TRY_VOID(check_limits(info, options_.oci_runtime));
+  profile_.runtime = options_.oci_runtime.empty() ? info.default_runtime : options_.oci_runtime;
+  profile_.init_sha256 = init.sha256;
+  profile_.seccomp_sha256 = core::sha256_hex(seccomp_profile());
+  SKILL_VERIFIER_CO_TRY(const auto stuck, co_await containers_.remove_all(kOrphanLimit));
+  std::vector<std::string> warnings;
+  for (const auto& id : stuck) {
+    warnings.push_back(fmt::format("container {} of an earlier life cannot be removed yet", id));
+  }
+  SKILL_VERIFIER_CO_TRY_VOID(co_await prepared_.load(init.sha256));
+  derived_ = std::make_unique<DerivedImages>(executor_, engine_, containers_, std::move(init));
+  co_await derived_->remove_stale();
+  log::info(
+      "docker engine ready",
+      {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
+  co_return warnings;
+}
+
+awaitable<Result<InitProgram>> DockerSandbox::load_init() {
+  auto read = [path = init_path(options_)] {
+    return read_small_file(path, kLargestInit, "the sandbox's init (skill-verifier-init)");
+  };
+  SKILL_VERIFIER_CO_TRY(const auto program, co_await core::run_on(pool_, std::move(read)));
+  constexpr std::string_view elf =
+      "\x7f"
+      "ELF";
+  if (!program.starts_with(elf)) {
+    co_return Error{Errc::internal, "file_unreadable", "the sandbox's init (skill-verifier-init) is not a program"};
+  }
+  InitProgram init;
+  init.sha256 = core::sha256_hex(program);
+  init.tar = tar_of_file(std::string_view(init::kInitPath).substr(1), program, 0755);
+  co_return init;
+}
+
+awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::function<void(std::string_view)> progress) {
+  const auto allowed = options_.images.find(reference);
+  if (allowed == options_.images.end()) co_return not_allowed(reference);
+  auto finding = inspect_or_pull(reference, allowed->second, std::move(progress));
+  SKILL_VERIFIER_CO_TRY(auto details, co_await std::move(finding));
+  if (!details.volumes.empty()) {
+    co_return Error{Errc::rejected, "image_not_allowed",
+                    fmt::format("image {} declares the volume {}, which would be writable and without a size limit",
+                                core::shorten(reference), core::shorten(details.volumes.front()))};
+  }
+  Image image;
+  image.reference = std::move(reference);
+  image.id = std::move(details.id);
+  image.env = std::move(details.env);
+  co_return image;
+}
+
+Error DockerSandbox::not_allowed(const std::string& reference) const {
+  std::string known;
+  for (const auto& [name, target] : options_.images)
+    known += (known.empty() ? "" : ", ") + name;
+  if (known.empty()) known = "none";
+  return Error{Errc::rejected, "image_not_allowed",
+               fmt::format("image {} is not on the list of allowed images: {}", core::shorten(reference),
+                           core::shorten(known, 300)),
+               "use one of the allowed images, or add this one to the configuration"};
+}
+
+awaitable<Result<ImageDetails>> DockerSandbox::inspect_or_pull(std::string name, std::string reference,
+                                                               std::function<void(std::string_view)> progress) {
+  auto details = co_await engine_.inspect_image(reference);
+  if (details || details.error().id != "image_missing") co_return details;
+  if (!options_.pull || is_image_id(reference)) {
+    co_return Error{
+        Errc::not_found, "image_missing",
+        fmt::format("image {} ({}) is not in the Docker Engine", core::shorten(name), core::shorten(reference, 160)),
+        options_.pull ? "load the image into the engine" : "load the image, or allow pulling"};
+  }
+  if (progress) progress(fmt::format("pulling {}", reference));
+  const auto pulled = co_await engine_.pull_image(reference, std::move(progress));
+  if (!pulled) co_return core::with_context(pulled.error(), "pull " + core::shorten(reference, 160));
+  co_return co_await engine_.inspect_image(reference);
+}
+
+ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const std::string& job_id, int attempt,
+                                     bool bridge, const Limits& limits) const {
+  ContainerSpec spec;
+  spec.role = role;
+  spec.image_id = std::move(image_id);
+  spec.job_id = job_id;
+  spec.attempt = attempt;
+  spec.bridge_network = bridge;
+  spec.limits = limits;
+  spec.oci_runtime = options_.oci_runtime;
+  spec.cgroup_parent = options_.cgroup_parent;
+  return spec;
+}
+
+Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Image& image,
+                                            const Limits& limits) const {
+  Conversation conversation;
+  conversation.argv = command.argv;
+  conversation.env = command_environment(image.env, command.env);
+  conversation.timeout = std::clamp(command.timeout, kShortestTimeout, std::max(limits.max_timeout, kShortestTimeout));
+  conversation.kept_bytes = std::min<std::uint64_t>(limits.output_bytes, init::kMaxKept);
+  conversation.ready_limit = options_.timeouts.start;
+  conversation.unpack_limit = options_.timeouts.unpack;
+  conversation.grace = options_.timeouts.grace;
+  conversation.finish_limit = options_.timeouts.commit;
+  return conversation;
+}
+
+awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink sink) {
+  if (request.prepared_id) {
+    const auto lease = prepared_.lease(*request.prepared_id);
+    auto result = co_await run_from(*request.prepared_id, request, std::move(sink));
+    if (!result && result.error().id == "image_missing") prepared_.forget(*request.prepared_id);
+    co_return result;
+  }
+  const auto image = request.image;
+  SKILL_VERIFIER_CO_TRY(auto derived, co_await derived_->get(image));
+  auto result = co_await run_from(std::move(derived), request, sink);
+  if (result || result.error().id != "image_missing") co_return result;
+  // Somebody tidied the engine up since the image was made.
+  derived_->forget(image.id);
+  SKILL_VERIFIER_CO_TRY(derived, co_await derived_->get(image));
+  co_return co_await run_from(std::move(derived), std::move(request), std::move(sink));
+}
+
+awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRequest request, OutputSink sink) {
+  Job job;
+  job.spec =
+      spec_of(Role::test, std::move(image_id), request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.conversation = conversation_of(request.command, request.image, request.limits);
+  job.conversation.pack = std::move(request.pack);
+  job.conversation.use_prepared = request.prepared_id.has_value();
+  auto ran = co_await runner_.run(std::move(job), std::move(sink));
+  if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+  co_return std::move(ran.result);
+}
+
+awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, OutputSink sink) {
+  auto key = prepared_key(request, profile_.init_sha256);
+  const auto turn = co_await prepared_.turn(key);
+  if (!turn) co_return cancelled_error();
+  SKILL_VERIFIER_CO_TRY(auto hit, co_await prepared_.find(key));
+  if (!hit) co_return co_await make_prepared(std::move(request), std::move(key), std::move(sink));
+  PrepareResult result;
+  result.run.exit_code = 0;
+  result.image_id = std::move(hit->id);
+  result.lease = std::move(hit->lease);
+  result.cached = true;
+  co_return result;
+}
+
+awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest request, std::string key,
+                                                              OutputSink sink) {
+  SKILL_VERIFIER_CO_TRY(const auto base_id, co_await derived_->get(request.image));
+  Job job;
+  job.spec = spec_of(Role::prepare, base_id, request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.conversation = conversation_of(request.deps, request.image, request.limits);
+  job.conversation.timeout = std::max(request.deps.timeout, kShortestTimeout);
+  job.conversation.mode = init::Mode::prepare;
+  job.conversation.pack = std::move(request.pack);
+  job.disk_bytes = options_.prepare_disk_bytes;
+  auto ran = co_await runner_.run(std::move(job), std::move(sink));
+  if (!ran.result) {
+    if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
+    if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+    co_return ran.result.error();
+  }
+  PrepareResult result;
+  result.run = std::move(*ran.result);
+  if (result.run.outcome != Outcome::exited || result.run.exit_code != 0) {
+    co_await containers_.discard(std::move(ran.container));
+    co_return result;
+  }
+  auto kept = co_await keep_prepared(ran.container, base_id, std::move(key));
+  co_await containers_.discard(std::move(ran.container));
+  if (!kept) co_return core::with_context(kept.error(), "keep the prepared image");
+  result.image_id = std::move(kept->first);
+  result.lease = std::move(kept->second);
+  co_return result;
+}
+
+awaitable<Result<std::pair<std::string, LruIndex::Lease>>> DockerSandbox::keep_prepared(std::string container,
+                                                                                        std::string base_id,
+                                                                                        std::string key) {
+  SKILL_VERIFIER_CO_TRY_VOID(co_await engine_.wait_not_running(container, kEndLimit));
+  SKILL_VERIFIER_CO_TRY(const auto written, co_await engine_.written_bytes(container));
+  if (written > options_.prepare_disk_bytes) co_return disk_refusal(written, options_.prepare_disk_bytes);
+  // test_deps ran as root beside init's own file.
+  SKILL_VERIFIER_CO_TRY_VOID(co_await derived_->install_init(container));
+  auto committing = commit_prepared(std::move(container), key);
+  SKILL_VERIFIER_CO_TRY(auto image_id, co_await uninterrupted(std::move(committing)));
+  const auto whole = co_await engine_.inspect_image(image_id);
+  const auto base = co_await engine_.inspect_image(std::move(base_id));
+  LruIndex::Item item{std::move(key), image_id, written};
+  if (whole && base) item.bytes = whole->size - std::min(whole->size, base->size);
+  auto lease = co_await prepared_.keep(std::move(item));
+  co_return std::pair(std::move(image_id), std::move(lease));
+}
+
+awaitable<Result<std::string>> DockerSandbox::commit_prepared(std::string container, std::string key) {
+  ImageLabels labels;
+  labels.instance = options_.instance;
+  labels.kind = kPreparedKind;
+  labels.key = std::move(key);
+  labels.init_sha256 = profile_.init_sha256;
+  CommitRequest commit;
+  commit.container_id = std::move(container);
+  commit.config_json = commit_config(labels);
+  co_return co_await engine_.commit_container(std::move(commit));
+}
+
+awaitable<Result<void>> DockerSandbox::check() {
+  co_return co_await engine_.ping();
+}
+
+awaitable<void> DockerSandbox::stop() {
+  const auto left = co_await containers_.remove_all(options_.timeouts.remove);
+  if (!left) {
+    log::warn("containers may be left behind", {{"why", left.error().message}});
+    co_await containers_.settle(options_.timeouts.remove);
+    co_return;
+  }
+  for (const auto& id : *left)
+    log::warn("container left behind", {{"container", id}});
+  // What still tries refers to this object.
+  co_await containers_.settle(options_.timeouts.remove);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sandbox>> make_docker_sandbox(core::asio::any_io_executor executor, core::WorkPool& pool,
+                                                     DockerSandboxOptions options) {
+  auto endpoint = net::parse_endpoint(options.docker_host);
+  if (!endpoint) {
+    return Error{Errc::invalid_argument, "docker_host_invalid", "docker host: " + endpoint.error().message,
+                 "use unix:///path or tcp://host:port"};
+  }
+  if (!valid_instance(options.instance)) {
+    return Error{Errc::invalid_argument, "instance_invalid",
+                 fmt::format("instance {} is not 1 to {} letters, digits, dots, dashes or underscores",
+                             core::shorten(options.instance), kLongestInstance)};
+  }
+  return std::unique_ptr<Sandbox>(
+      std::make_unique<DockerSandbox>(std::move(executor), pool, std::move(*endpoint), std::move(options)));
+}
+
+}  // namespace skill_verifier::sandbox

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "sandbox/init_protocol.hpp"
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/result.hpp"
+#include "skill_verifier/sandbox/sandbox.hpp"
+
+/// The host's side of init_protocol.hpp as pure functions: frames to init as bytes, bytes from init as messages.
+namespace skill_verifier::sandbox::init {
+
+enum class Mode : std::uint8_t { test = 0, prepare = 1 };
+
+/// The user that every tested command runs as.
+inline constexpr std::uint32_t kJobUid = 65534;
+inline constexpr std::uint32_t kJobGid = 65534;
+
+Bytes encode_hello(Mode mode);
+/// At most kMaxFrame bytes.
+Bytes encode_pack_data(ByteView bytes);
+Bytes encode_pack_end();
+Bytes encode_use_prepared();
+/// `env` are `K=V` texts, the whole environment. Errors: too_large `command_too_large` when the frame would exceed
+/// kMaxFrame.
+Result<Bytes> encode_run(std::uint8_t index, const std::vector<std::string>& argv, const std::vector<std::string>& env,
+                         std::chrono::milliseconds timeout, std::uint64_t kept_bytes);
+Bytes encode_finish();
+
+struct Ready {
+  std::uint32_t version = 0;
+};
+struct Unpacked {
+  std::uint32_t files = 0;
+  std::uint64_t bytes = 0;
+};
+struct Started {
+  std::uint32_t pid = 0;
+};
+struct OutputBytes {
+  StreamId stream = StreamId::out;
+  std::string bytes;
+};
+struct Exit {
+  ExitReason reason = ExitReason::exited;
+  std::int32_t wait_status = 0;
+  bool memory_killed = false;
+  std::chrono::microseconds duration{0};
+  std::uint64_t peak_memory_bytes = 0;
+  std::uint64_t out_total = 0;
+  std::uint64_t err_total = 0;
+  std::string out_tail;
+  std::string err_tail;
+};
+struct Fault {
+  std::string code;
+  std::string message;
+};
+struct Done {};
+
+struct Message {
+  std::uint8_t index = 0;
+  std::variant<Ready, Unpacked, Started, OutputBytes, Exit, Fault, Done> body;
+};
+
+/// Turns the bytes of init's standard output into messages, however they are cut. Holds at most one frame. Once it has
+/// refused something it refuses everything.
+class MessageReader {
+ public:
+  void feed(ByteView bytes);
+  /// The next complete message; nothing when more bytes are needed. Errors: unavailable `sandbox_lost` naming what is
+  /// wrong with the frame.
+  Result<std::optional<Message>> next();
+  /// True when bytes of an incomplete frame are left.
+  bool partial() const { return buffer_.size() > begin_; }
+
+ private:
+  Bytes buffer_;
+  std::size_t begin_ = 0;
+  bool broken_ = false;
+};
+
+}  // namespace skill_verifier::sandbox::init

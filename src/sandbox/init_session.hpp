@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sandbox/engine.hpp"
+#include "sandbox/init_frames.hpp"
+#include "sandbox/outcome.hpp"
+#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/net/http_client.hpp"
+
+namespace skill_verifier::sandbox {
+
+/// What is to be said to one init, from `ready` to the end.
+struct Conversation {
+  init::Mode mode = init::Mode::test;
+  bool use_prepared = false;
+  std::filesystem::path pack;  ///< not read with use_prepared
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  ///< complete, `K=V`
+  std::chrono::milliseconds timeout{30'000};
+  std::uint64_t kept_bytes = 1u << 20;
+  core::Duration ready_limit = std::chrono::seconds(60);
+  core::Duration unpack_limit = std::chrono::seconds(60);
+  core::Duration grace = std::chrono::milliseconds(700);  ///< on top of `timeout`, for init's report
+  core::Duration finish_limit = std::chrono::seconds(30);
+  std::function<void()> on_ready;  ///< may be empty
+};
+
+/// One conversation with the init of one container over its attached stream. The stream is read as long as it is open
+/// (an engine that cannot deliver output cannot even kill), and closed when `talk` returns. One command a conversation.
+class InitSession {
+ public:
+  InitSession(core::asio::any_io_executor executor, core::WorkPool& pool, std::unique_ptr<net::Stream> stream,
+              OutputSink sink);
+  InitSession(const InitSession&) = delete;
+  InitSession& operator=(const InitSession&) = delete;
+
+  /// Called once. Gives what was seen of the command; an init that vanished or missed the deadline after the command
+  /// was sent is part of that, not an error. Errors: unavailable `sandbox_lost` (protocol broken, or gone before the
+  /// command was sent), rejected `package_refused`, too_large `command_too_large`, timed_out `sandbox_timed_out`
+  /// (before the command was sent, or without an answer to `finish`), cancelled, internal `pack_unreadable`.
+  awaitable<Result<Observation>> talk(Conversation conversation);
+
+  /// Ends the conversation from another coroutine: `talk` fails with `reason`.
+  void abort(Error reason);
+
+  /// What init wrote to its standard error, shortened: for our log only.
+  std::string diagnostics() const;
+
+ private:
+  enum class Phase { starting, unpacking, idle, running, reported, finishing, done };
+
+  awaitable<void> pump();
+  awaitable<void> converse(Conversation conversation);
+  awaitable<Result<void>> say_everything(Conversation conversation);
+  awaitable<Result<void>> await_ready(core::Duration limit);
+  awaitable<Result<void>> deliver_package(std::filesystem::path pack, core::Duration limit);
+  awaitable<Result<void>> announce_prepared(core::Duration limit);
+  awaitable<Result<void>> run_command(Conversation conversation);
+  awaitable<Result<void>> finish(core::Duration limit);
+
+  awaitable<Result<void>> write(Bytes frame, core::Duration limit);
+  /// Waits until `phase` was reached, or the session failed or ended.
+  awaitable<Result<void>> until(Phase phase, core::Duration limit, std::string what);
+  Error reason_for_end(std::string_view what) const;
+
+  Result<void> take(ByteView bytes);
+  Result<void> take_messages();
+  Result<void> on_message(init::Message message);
+  Result<void> on(const init::Ready& ready);
+  Result<void> on(const init::Unpacked& unpacked);
+  Result<void> on(const init::Started& started);
+  Result<void> on(const init::OutputBytes& output);
+  Result<void> on(init::Exit exit);
+  Result<void> on(const init::Fault& fault);
+  Result<void> on(const init::Done& done);
+  Result<void> expect(bool legal, std::string_view frame) const;
+  Result<void> settle(StreamId stream, std::uint64_t total, std::string& tail);
+  Result<void> keep(StreamId stream, std::string_view bytes);
+
+  core::WorkPool& pool_;
+  std::unique_ptr<net::Stream> stream_;
+  OutputSink sink_;
+  core::Event changed_;
+  StdStreams std_streams_;
+  init::MessageReader reader_;
+  std::string diagnostics_;
+  Phase phase_ = Phase::starting;
+  std::uint64_t kept_bytes_ = 0;
+  Observation seen_;
+  std::optional<Error> failure_;
+  Result<void> outcome_;
+  bool over_ = false;  ///< nothing more will be read
+};
+
+}  // namespace skill_verifier::sandbox

@@ -1,0 +1,129 @@
+#include "sandbox/job_runner.hpp"
+
+#include <fmt/core.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <utility>
+
+#include "sandbox/outcome.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::sandbox {
+namespace {
+
+constexpr core::Duration kEndLimit = std::chrono::seconds(5);
+constexpr core::Duration kDiskPeriod = std::chrono::seconds(1);
+
+Error cancelled_error() {
+  return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
+}
+
+}  // namespace
+
+JobRunner::JobRunner(core::asio::any_io_executor executor, Engine& engine, Containers& containers, core::WorkPool& pool,
+                     std::size_t concurrent_starts, DockerTimeouts timeouts)
+    : executor_(executor),
+      engine_(engine),
+      containers_(containers),
+      pool_(pool),
+      starts_(executor, concurrent_starts),
+      timeouts_(timeouts),
+      talked_(executor) {}
+
+awaitable<Ran> JobRunner::run(Job job, OutputSink sink) {
+  // More starts at once than processors only make each of them slower.
+  auto permit = co_await starts_.acquire();
+  if (!permit) co_return Ran{{}, cancelled_error()};
+  auto created = co_await containers_.create(job.spec);
+  if (!created) co_return Ran{{}, created.error()};
+  const bool cancelled = co_await core::cancelled();
+  if (cancelled) co_return Ran{*created, cancelled_error()};
+  auto running = run_in(*created, std::move(job), std::move(sink), std::move(permit));
+  auto result = co_await std::move(running);
+  co_return Ran{std::move(*created), std::move(result)};
+}
+
+awaitable<Result<RunResult>> JobRunner::run_in(std::string container, Job job, OutputSink sink,
+                                               core::Semaphore::Permit permit) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  SKILL_VERIFIER_CO_TRY(auto stream, co_await attach_and_start(container));
+  InitSession session(executor_, pool_, std::move(stream), std::move(sink));
+  job.conversation.on_ready = [&permit] { permit.release(); };
+  Result<Observation> seen = Observation{};
+  bool over = false;
+  auto talking = talk(session, std::move(job.conversation), seen, over);
+  if (job.disk_bytes > 0) {
+    auto watching = watch_disk(session, container, job.disk_bytes, over);
+    co_await (std::move(talking) && std::move(watching));
+  } else {
+    co_await std::move(talking);
+  }
+  permit.release();
+  if (!seen) {
+    const auto said = session.diagnostics();
+    if (seen.error().id == "sandbox_lost") {
+      log::warn("sandbox lost", {{"job", job.spec.job_id}, {"why", seen.error().message}, {"init", said}});
+    }
+  }
+  co_return co_await verdict(std::move(container), std::move(seen), job.spec.limits);
+}
+
+awaitable<Result<std::unique_ptr<net::Stream>>> JobRunner::attach_and_start(std::string container) {
+  // Attached before the start: init greets at once.
+  SKILL_VERIFIER_CO_TRY(auto stream, co_await engine_.attach_container(container));
+  const auto started = co_await engine_.start_container(container);
+  if (!started) co_return started.error();
+  co_return std::move(stream);
+}
+
+awaitable<void> JobRunner::talk(InitSession& session, Conversation conversation, Result<Observation>& seen,
+                                bool& over) {
+  co_await core::asio::this_coro::throw_if_cancelled(false);
+  seen = co_await session.talk(std::move(conversation));
+  over = true;
+  talked_.notify_all();
+}
+
+awaitable<void> JobRunner::watch_disk(InitSession& session, std::string container, std::uint64_t limit,
+                                      const bool& over) {
+  co_await core::asio::this_coro::throw_if_cancelled(false);
+  while (!over) {
+    const auto written = co_await engine_.written_bytes(container);
+    if (written && *written > limit && !over) {
+      session.abort(disk_refusal(*written, limit));
+      co_return;
+    }
+    const auto next = std::chrono::steady_clock::now() + kDiskPeriod;
+    while (!over && std::chrono::steady_clock::now() < next) {
+      const bool stopped = co_await core::cancelled();
+      if (stopped) co_return;
+      co_await talked_.wait(next - std::chrono::steady_clock::now());
+    }
+  }
+}
+
+awaitable<Result<RunResult>> JobRunner::verdict(std::string container, Result<Observation> seen, Limits limits) {
+  if (!seen) {
+    if (seen.error().id != "sandbox_lost") co_return seen.error();
+    SKILL_VERIFIER_CO_TRY(const bool out_of_memory, co_await killed_for_memory(container));
+    if (out_of_memory) co_return memory_refusal(limits);
+    co_return seen.error();
+  }
+  if (!seen->exit && !seen->deadline_passed) {
+    SKILL_VERIFIER_CO_TRY(seen->container_oom_killed, co_await killed_for_memory(container));
+  }
+  co_return judge(std::move(*seen), limits);
+}
+
+awaitable<Result<bool>> JobRunner::killed_for_memory(std::string container) {
+  const auto ended = co_await engine_.wait_not_running(container, kEndLimit);
+  if (!ended && ended.error().code == Errc::unavailable) co_return ended.error();
+  const auto state = co_await engine_.inspect_container(container);
+  if (state) co_return state->oom_killed;
+  // Removed by the engine already: there is nothing left to tell.
+  if (state.error().code == Errc::not_found) co_return false;
+  co_return state.error();
+}
+
+}  // namespace skill_verifier::sandbox

@@ -1,0 +1,116 @@
+#include "sandbox/prepared_images.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sandbox/container_spec.hpp"
+#include "skill_verifier/core/log.hpp"
+#include "skill_verifier/core/sha2.hpp"
+
+namespace skill_verifier::sandbox {
+namespace {
+
+/// Counts up when prepared images are made differently.
+constexpr int kLayout = 1;
+
+/// Length first, so that no two lists of texts read the same.
+void append(std::string& text, std::string_view part) {
+  text += fmt::format("{}:{}\n", part.size(), part);
+}
+
+std::string label_of(const Labels& labels, std::string_view name) {
+  const auto found = std::ranges::find(labels, name, [](const auto& label) -> std::string_view { return label.first; });
+  return found == labels.end() ? std::string() : found->second;
+}
+
+}  // namespace
+
+std::string prepared_key(const PrepareRequest& request, const std::string& init_sha256) {
+  std::string text = fmt::format("prepared {}\n", kLayout);
+  append(text, request.image.id);
+  append(text, init_sha256);
+  append(text, request.tree_digest);
+  append(text, request.bridge_network ? "bridge" : "none");
+  append(text, fmt::format("{}", request.deps.argv.size()));
+  for (const auto& argument : request.deps.argv)
+    append(text, argument);
+  append(text, fmt::format("{}", request.deps.env.size()));
+  for (const auto& [name, value] : request.deps.env) {
+    append(text, name);
+    append(text, value);
+  }
+  return core::sha256_hex(text);
+}
+
+PreparedImages::PreparedImages(core::asio::any_io_executor executor, Engine& engine, std::string instance,
+                               std::uint64_t max_bytes, std::size_t max_images)
+    : engine_(engine), instance_(std::move(instance)), index_(max_bytes, max_images), making_(std::move(executor)) {}
+
+awaitable<Result<void>> PreparedImages::load(std::string init_sha256) {
+  const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance_),
+                                           fmt::format("{}={}", kLabelImage, kPreparedKind)};
+  SKILL_VERIFIER_CO_TRY(auto images, co_await engine_.list_images(labels));
+  std::ranges::sort(images, {}, &ImageSummary::created);
+  for (const auto& image : images) {
+    LruIndex::Item item{label_of(image.labels, kLabelKey), image.id, 0};
+    const auto details = co_await engine_.inspect_image(image.id);
+    // Labels travel with pulled images, the parent does not.
+    if (!details || details->parent.empty()) continue;
+    if (label_of(image.labels, kLabelInit) != init_sha256) {
+      co_await drop(std::move(item));
+      continue;
+    }
+    const auto parent = co_await engine_.inspect_image(details->parent);
+    item.bytes = details->size - std::min(details->size, parent ? parent->size : 0);
+    const auto replaced = index_.insert(std::move(item));
+    if (replaced) co_await drop(*replaced);
+  }
+  co_await shrink();
+  co_return Result<void>{};
+}
+
+awaitable<Result<std::optional<LruIndex::Hit>>> PreparedImages::find(std::string key) {
+  auto hit = index_.find(key);
+  if (!hit) co_return std::optional<LruIndex::Hit>{};
+  const auto details = co_await engine_.inspect_image(hit->id);
+  if (details) co_return std::move(hit);
+  if (details.error().code != Errc::not_found) co_return details.error();
+  index_.erase_id(hit->id);
+  co_return std::optional<LruIndex::Hit>{};
+}
+
+awaitable<LruIndex::Lease> PreparedImages::keep(LruIndex::Item item) {
+  const auto id = item.id;
+  const auto replaced = index_.insert(std::move(item));
+  auto lease = this->lease(id);
+  if (replaced) co_await drop(*replaced);
+  co_await shrink();
+  co_return lease;
+}
+
+LruIndex::Lease PreparedImages::lease(const std::string& image_id) {
+  auto hit = index_.find_id(image_id);
+  return hit ? std::move(hit->lease) : nullptr;
+}
+
+awaitable<void> PreparedImages::shrink() {
+  const auto surplus = index_.surplus();
+  for (const auto& item : surplus) {
+    if (!index_.leased(item.id)) co_await drop(item);
+  }
+}
+
+awaitable<void> PreparedImages::drop(LruIndex::Item item) {
+  // Out of the index first: nobody may be given an image that is being removed.
+  index_.erase_id(item.id);
+  const auto removed = co_await engine_.remove_image(item.id, false);
+  if (removed || removed.error().code == Errc::not_found) co_return;
+  log::warn("prepared image stays", {{"image", item.id}, {"why", removed.error().message}});
+  index_.insert(std::move(item));
+}
+
+}  // namespace skill_verifier::sandbox
