@@ -319,9 +319,9 @@ struct ScriptedServer::Impl {
       }
       if (tls) {
         asio::ssl::stream<GenericSocket> stream(std::move(socket), *tls);
-        asio::co_spawn(io, serve(std::move(stream)), asio::detached);
+        asio::co_spawn(io, serve(std::move(stream)), [this](std::exception_ptr) { count_closed(); });
       } else {
-        asio::co_spawn(io, serve(std::move(socket)), asio::detached);
+        asio::co_spawn(io, serve(std::move(socket)), [this](std::exception_ptr) { count_closed(); });
       }
     }
   }
@@ -329,6 +329,12 @@ struct ScriptedServer::Impl {
   void record(const ReceivedRequest& request) {
     const std::lock_guard lock(mutex);
     requests.push_back(request);
+    changed.notify_all();
+  }
+
+  void count_closed() {
+    const std::lock_guard lock(mutex);
+    ++closed;
     changed.notify_all();
   }
 
@@ -367,6 +373,7 @@ struct ScriptedServer::Impl {
   std::set<std::string> open_gates;
   std::string received;
   std::size_t accepted = 0;
+  std::size_t closed = 0;
   std::thread thread;
 };
 
@@ -427,6 +434,11 @@ std::vector<ReceivedRequest> ScriptedServer::requests() const {
 bool ScriptedServer::wait_for_requests(std::size_t count) const {
   std::unique_lock lock(impl_->mutex);
   return impl_->changed.wait_for(lock, std::chrono::seconds(10), [&] { return impl_->requests.size() >= count; });
+}
+
+bool ScriptedServer::wait_for_closed(std::size_t count) const {
+  std::unique_lock lock(impl_->mutex);
+  return impl_->changed.wait_for(lock, std::chrono::seconds(10), [&] { return impl_->closed >= count; });
 }
 
 std::string ScriptedServer::received() const {

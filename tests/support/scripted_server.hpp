@@ -104,6 +104,8 @@ class ScriptedServer {
   bool wait_for_requests(std::size_t count) const;
   /// What then_read and then_read_to_end recorded, all connections together.
   std::string received() const;
+  /// Blocks until that many connections have ended on the server's side (10 s at most); false when they have not.
+  bool wait_for_closed(std::size_t count) const;
   /// How many connections were accepted so far.
   std::size_t connections() const;
 
