@@ -28,9 +28,9 @@ LintResult lint_path(const std::filesystem::path& path, Profile profile);
 std::string to_text(const LintResult& result);
 /// One line:
 /// {"path","ok","name","version","description","test":{"runtime","test_command","test_deps","timeout_ms","env",
-/// "network","declared","source"},"recovered","warnings":[{"code","message","file","line","column"}]}; when refused
-/// {"path","ok","code","message","file","line","column","warnings"}. `test_command` is text in shell form, a list in
-/// exec form, null when untested. Unknown lines and columns are left out.
+/// "network","declared","source"},"recovered","warnings":[{"code","message","file","line","column"}]}. A refusal stands
+/// as "code","message","file","line","column" before the warnings; what is then unknown is null. `test_command` and
+/// `test_deps` are text in shell form, a list in exec form, else null. Unknown files, lines and columns are left out.
 std::string to_json(const LintResult& result);
 
 }  // namespace skill_verifier::skill

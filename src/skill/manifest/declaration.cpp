@@ -167,7 +167,8 @@ bool Declaration::read_metadata(const Node& metadata, std::string_view file) {
 bool Declaration::read_top_level(const Node& root, std::string_view file) {
   const auto outside_spec = [&](const Member& member, std::string_view instead) {
     warn("spec_invalid",
-         fmt::format("top-level {} is no field of the Agent Skills specification; {} is", shown(member.name), instead),
+         fmt::format("top-level {} is not in the Agent Skills specification; write {} instead", shown(member.name),
+                     instead),
          file, member.at);
   };
   // PLAN form first: it stands above the single fields in precedence.

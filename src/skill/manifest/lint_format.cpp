@@ -86,13 +86,13 @@ std::string to_json(const LintResult& result) {
   OrderedJson json;
   json["path"] = result.path;
   json["ok"] = result.ok();
-  if (const auto& manifest = result.report.manifest) {
-    json["name"] = manifest->name;
-    json["version"] = optional_text(manifest->version);
-    json["description"] = optional_text(manifest->description);
-    json["test"] = test_json(manifest->test);
-    json["recovered"] = manifest->frontmatter_recovered;
-  } else if (result.failure) {
+  const auto& manifest = result.report.manifest;
+  json["name"] = manifest ? OrderedJson(manifest->name) : OrderedJson();
+  json["version"] = manifest ? optional_text(manifest->version) : OrderedJson();
+  json["description"] = manifest ? optional_text(manifest->description) : OrderedJson();
+  json["test"] = manifest ? test_json(manifest->test) : OrderedJson();
+  json["recovered"] = manifest && manifest->frontmatter_recovered;
+  if (result.failure) {
     json["code"] = result.failure->id;
     json["message"] = result.failure->message;
   } else if (result.report.refusal) {

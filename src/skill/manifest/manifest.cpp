@@ -168,8 +168,8 @@ class Reader {
     if (const Node* version = root_.find("version"); !absent(version)) {
       auto text = read_text(*version, here("version"), "version_unusable", kMaxVersionBytes);
       if (!text) return refuse(std::move(text).error());
-      warn("spec_invalid", "top-level `version` is no field of the Agent Skills specification; metadata.version is",
-           version->at);
+      warn("spec_invalid",
+           "top-level `version` is not in the Agent Skills specification; write metadata.version instead", version->at);
       claim_version(std::move(*text), "version");
     }
     if (const Node* version = metadata_.find("version"); !absent(version)) {
