@@ -1,0 +1,274 @@
+#include "http/api.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+
+#include "http/docs_page.hpp"
+#include "http/json_views.hpp"
+#include "http/query.hpp"
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/ids.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::http {
+namespace {
+
+constexpr std::size_t kCacheBytes = 8u << 20;
+constexpr std::chrono::seconds kCacheLifetime{1};
+constexpr std::uint64_t kDefaultPage = 50;
+constexpr std::uint64_t kMaxPage = 500;
+constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
+
+Response json_response(int status, std::string body) {
+  Response response;
+  response.status = status;
+  response.body = std::move(body);
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+Problem job_not_found(std::string_view id) {
+  Problem problem(404, "job_not_found", "there is no job " + core::shorten(id));
+  problem.error = "Job not found";
+  return problem;
+}
+
+Response refuse(const Problem& problem, const Request& request) {
+  return problem_response(problem, request.head.path, request.id);
+}
+
+/// A failure of a call about one job.
+Response refuse_job(const Error& error, const std::string& id, const Request& request) {
+  Response response = refuse(error.code == Errc::not_found ? job_not_found(id) : Problem(error), request);
+  response.job = id;
+  return response;
+}
+
+Response options_response(const PathMatch& match) {
+  Response response;
+  response.status = 204;
+  response.headers.emplace_back("Allow", allowed_methods(match));
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
+  response.headers.emplace_back("Access-Control-Max-Age", "600");
+  return response;
+}
+
+/// Follows a job's log from where `offset` stands until the job ends, the text of the first call first.
+struct LogFollower {
+  Backend* backend;
+  std::string id;
+  service::LogPart part;
+
+  awaitable<Result<std::string>> next() {
+    while (part.text.empty() && !part.done) {
+      const bool ended = co_await core::cancelled();
+      if (ended) co_return Error(Errc::cancelled, "the server stops");
+      auto more = co_await backend->log(id, part.next_offset, kLogWait);
+      if (!more) co_return more.error();
+      part = std::move(*more);
+    }
+    co_return std::exchange(part.text, {});
+  }
+};
+
+}  // namespace
+
+Api::Api(Backend backend, core::WorkPool& pool, const core::Clock& clock, std::filesystem::path spool,
+         const ServerOptions& options)
+    : backend_(std::move(backend)),
+      pool_(pool),
+      clock_(clock),
+      spool_(std::move(spool)),
+      options_(options),
+      cache_(kCacheBytes, kCacheLifetime),
+      openapi_(std::make_shared<const std::string>(openapi_json())) {
+  DocsPage page = render_docs(*openapi_);
+  docs_ = std::make_shared<const std::string>(std::move(page.html));
+  docs_policy_ = std::move(page.content_security_policy);
+}
+
+awaitable<Response> Api::answer(Request& request) {
+  std::string what;
+  try {
+    Response response = co_await dispatch(request);
+    co_return response;
+  } catch (const std::exception& caught) {
+    what = caught.what();
+  }
+  log::error("request ended by an exception", {{"request", request.id}, {"what", what}});
+  co_return refuse(Problem(500, "internal", "the request could not be answered because of a fault in this program"),
+                   request);
+}
+
+awaitable<Response> Api::dispatch(Request& request) {
+  const auto match = match_path(request.head.path);
+  if (!match) {
+    const Problem problem(404, "not_found", "there is nothing at " + core::shorten(request.head.path),
+                          "GET /docs lists what there is");
+    co_return refuse(problem, request);
+  }
+  if (request.head.method == "OPTIONS") co_return options_response(*match);
+  const Route* route = find_route(*match, request.head.method);
+  if (!route) {
+    Problem problem(405, "method_not_allowed",
+                    core::shorten(request.head.method) + " is not answered at " + std::string(match->path));
+    problem.allow = allowed_methods(*match);
+    co_return refuse(problem, request);
+  }
+  if (!match->job_id.empty() && !core::is_job_id(match->job_id))
+    co_return refuse(job_not_found(match->job_id), request);
+  Response response = co_await act(route->action, match->job_id, request);
+  co_return response;
+}
+
+awaitable<Response> Api::act(Action action, std::string_view job_id, Request& request) {
+  switch (action) {
+    case Action::show_root: {
+      Response response = json_response(302, R"({"docs":"/docs","openapi":"/openapi.json"})");
+      response.headers.emplace_back("Location", "/docs");
+      co_return response;
+    }
+    case Action::submit:
+      co_return co_await submit(request);
+    case Action::show_job:
+      co_return co_await show_job(std::string(job_id), request);
+    case Action::delete_job:
+      co_return co_await delete_job(std::string(job_id), request);
+    case Action::show_attestation:
+      co_return co_await show_attestation(std::string(job_id), request);
+    case Action::show_log:
+      co_return co_await show_log(std::string(job_id), request);
+    case Action::list_jobs:
+      co_return co_await list_jobs(request);
+    case Action::show_health:
+      co_return co_await show_health();
+    case Action::show_docs:
+      co_return show_page(docs_, "text/html; charset=utf-8");
+    case Action::show_openapi:
+      co_return show_page(openapi_, "application/json");
+  }
+  throw std::logic_error("action without a handler");
+}
+
+awaitable<Response> Api::show_job(std::string id, Request& request) {
+  Response response = json_response(200, {});
+  response.job = id;
+  const auto query = Query::parse(request.head.query);
+  if (!query) co_return refuse(Problem(query.error()), request);
+  core::Duration limit{0};
+  if (const auto text = query->find("wait")) {
+    const auto seconds = parse_number("wait", *text, 0, 86'400);
+    if (!seconds) co_return refuse(Problem(seconds.error()), request);
+    limit = std::min<core::Duration>(std::chrono::seconds(*seconds), options_.max_wait);
+  }
+  response.shared_body = cache_.find(id, JobCache::Clock::now());
+  if (response.shared_body) co_return response;
+  const auto epoch = cache_.epoch();
+  auto call = limit == core::Duration::zero() ? backend_.find(id) : backend_.wait(id, limit);
+  const auto job = co_await std::move(call);
+  if (!job) co_return refuse_job(job.error(), id, request);
+  auto text = std::make_shared<const std::string>(job_json(*job));
+  if (store::is_final(job->state)) cache_.insert(id, text, epoch, JobCache::Clock::now());
+  response.shared_body = std::move(text);
+  co_return response;
+}
+
+awaitable<Response> Api::delete_job(std::string id, Request& request) {
+  const auto removed = co_await backend_.remove(id);
+  cache_.erase(id);
+  if (!removed) co_return refuse_job(removed.error(), id, request);
+  Response response = json_response(200, deleted_json());
+  response.job = std::move(id);
+  co_return response;
+}
+
+awaitable<Response> Api::show_attestation(std::string id, Request& request) {
+  const auto job = co_await backend_.find(id);
+  if (!job) co_return refuse_job(job.error(), id, request);
+  if (job->state != store::JobState::completed) {
+    Problem problem(400, "job_not_completed",
+                    "job " + id + " is " + std::string(store::to_string(job->state)) + ", not completed");
+    problem.error = "Job not completed";
+    co_return refuse(problem, request);
+  }
+  auto document = attestation_json(*job);
+  if (!document) co_return refuse_job(document.error(), id, request);
+  Response response = json_response(200, std::move(*document));
+  response.job = std::move(id);
+  co_return response;
+}
+
+awaitable<Response> Api::show_log(std::string id, Request& request) {
+  const auto query = Query::parse(request.head.query);
+  if (!query) co_return refuse(Problem(query.error()), request);
+  bool follow = request.head.method == "GET";
+  if (const auto text = query->find("follow")) {
+    const auto flag = parse_flag("follow", *text);
+    if (!flag) co_return refuse(Problem(flag.error()), request);
+    follow = follow && *flag;
+  }
+  auto part = co_await backend_.log(id, 0, core::Duration::zero());
+  if (!part) co_return refuse_job(part.error(), id, request);
+  Response response = json_response(200, {});
+  response.content_type = "text/plain; charset=utf-8";
+  response.job = id;
+  if (part->done || !follow) {
+    response.body = std::move(part->text);
+    co_return response;
+  }
+  const auto follower = std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part)});
+  response.stream = [follower] { return follower->next(); };
+  co_return response;
+}
+
+awaitable<Response> Api::list_jobs(Request& request) {
+  const auto query = Query::parse(request.head.query);
+  if (!query) co_return refuse(Problem(query.error()), request);
+  store::JobFilter filter;
+  if (const auto text = query->find("status"); text && !text->empty()) {
+    const auto state = store::parse_job_state(*text);
+    if (!state) co_return refuse(Problem(400, "query_invalid", state.error().message), request);
+    filter.state = *state;
+  }
+  const auto limit = parse_number("limit", query->find("limit").value_or(std::to_string(kDefaultPage)), 1, kMaxPage);
+  if (!limit) co_return refuse(Problem(limit.error()), request);
+  if (const auto text = query->find("cursor"); text && !text->empty()) {
+    const auto cursor = parse_number("cursor", *text, 0, INT64_MAX);
+    if (!cursor) co_return refuse(Problem(cursor.error()), request);
+    filter.before = *cursor;
+  }
+  filter.limit = static_cast<std::size_t>(*limit) + 1;  // one more than is shown tells whether there is a next page
+  auto jobs = co_await backend_.list(filter);
+  if (!jobs) co_return refuse(Problem(jobs.error()), request);
+  const auto total = co_await backend_.total();
+  if (!total) co_return refuse(Problem(total.error()), request);
+  std::optional<std::uint64_t> next;
+  if (jobs->size() > *limit) {
+    jobs->erase(jobs->begin() + static_cast<std::ptrdiff_t>(*limit), jobs->end());
+    next = jobs->back().sequence;
+  }
+  co_return json_response(200, jobs_json(*jobs, *total, next));
+}
+
+awaitable<Response> Api::show_health() {
+  const service::Health health = co_await backend_.health();
+  const bool accepts = !health.draining && !health.store_error;
+  co_return json_response(accepts ? 200 : 503, health_json(health, clock_.now(), options_.version));
+}
+
+Response Api::show_page(const std::shared_ptr<const std::string>& text, std::string_view content_type) const {
+  Response response;
+  response.content_type = content_type;
+  response.shared_body = text;
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  if (text == docs_) {
+    response.headers.emplace_back("Content-Security-Policy", docs_policy_);
+    response.headers.emplace_back("Referrer-Policy", "no-referrer");
+    response.headers.emplace_back("X-Frame-Options", "DENY");
+  }
+  return response;
+}
+
+}  // namespace skill_verifier::http

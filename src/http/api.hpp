@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "http/backend.hpp"
+#include "http/form.hpp"
+#include "http/job_cache.hpp"
+#include "http/message.hpp"
+#include "http/router.hpp"
+#include "skill_verifier/http/server.hpp"
+
+namespace skill_verifier::http {
+
+/// What is answered to a request, apart from how it travels. One thread; everything handed in outlives it.
+class Api {
+ public:
+  Api(Backend backend, core::WorkPool& pool, const core::Clock& clock, std::filesystem::path spool,
+      const ServerOptions& options);
+
+  /// Never throws: a bug becomes a logged 500. `request` stays alive and unmoved until this returns; the answer's
+  /// stream does not refer to it.
+  awaitable<Response> answer(Request& request);
+
+ private:
+  awaitable<Response> dispatch(Request& request);
+  awaitable<Response> act(Action action, std::string_view job_id, Request& request);
+  awaitable<Response> show_job(std::string id, Request& request);
+  awaitable<Response> delete_job(std::string id, Request& request);
+  awaitable<Response> show_attestation(std::string id, Request& request);
+  awaitable<Response> show_log(std::string id, Request& request);
+  awaitable<Response> list_jobs(Request& request);
+  awaitable<Response> show_health();
+  Response show_page(const std::shared_ptr<const std::string>& text, std::string_view content_type) const;
+
+  // submit.cpp
+  awaitable<Response> submit(Request& request);
+  awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form);
+  awaitable<Result<service::Submission>> receive_json(Request& request, SubmissionForm form);
+  awaitable<Result<service::Submission>> receive_form(Request& request, std::string content_type, SubmissionForm form);
+  awaitable<Result<service::Submission>> receive_raw(Request& request, SubmissionForm form);
+
+  Backend backend_;
+  core::WorkPool& pool_;
+  const core::Clock& clock_;
+  std::filesystem::path spool_;
+  const ServerOptions& options_;
+  JobCache cache_;
+  std::size_t uploads_ = 0;  ///< being received now
+  std::shared_ptr<const std::string> openapi_;
+  std::shared_ptr<const std::string> docs_;
+  std::string docs_policy_;  ///< Content-Security-Policy of the page
+};
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "skill_verifier/service/service.hpp"
+
+namespace skill_verifier::http {
+
+using core::awaitable;
+
+/// What the routes need of service::Service, call by call; promises and errors are those of its members.
+struct Backend {
+  std::function<awaitable<Result<store::Job>>(service::Submission)> submit;
+  std::function<awaitable<Result<store::Job>>(std::string)> find;
+  std::function<awaitable<Result<store::Job>>(std::string, core::Duration)> wait;
+  std::function<awaitable<Result<std::vector<store::JobSummary>>>(store::JobFilter)> list;
+  std::function<awaitable<Result<void>>(std::string)> remove;
+  std::function<awaitable<Result<service::LogPart>>(std::string, std::size_t, core::Duration)> log;
+  std::function<awaitable<service::Health>()> health;
+  std::function<awaitable<Result<std::uint64_t>>()> total;
+};
+
+/// The service outlives what is returned.
+Backend backend_of(service::Service& service);
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,321 @@
+#include "http/connection.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <optional>
+
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/ids.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::http {
+namespace {
+
+namespace asio = core::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+using SteadyTime = std::chrono::steady_clock::time_point;
+using BodyParser = beast::http::request_parser<beast::http::buffer_body>;
+
+constexpr std::size_t kReadBlock = 4096;
+constexpr std::size_t kBodyBlock = 64u << 10;
+/// A client that takes an answer more slowly than this is cut off, however steadily it reads.
+constexpr std::uint64_t kLeastBytesPerSecond = 8u << 10;
+/// How long, and for how many bytes, a client may go on sending after an answer that did not wait for its body. Closing
+/// at once would reset the connection and could take the answer away from it.
+constexpr std::chrono::seconds kLingerTime{5};
+constexpr std::uint64_t kLingerBytes = 64u << 20;
+
+SteadyTime now() {
+  return std::chrono::steady_clock::now();
+}
+
+bool is_request_id(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  };
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), allowed);
+}
+
+/// Answers that change something are events, others are seen at debug level only.
+void log_request(const Request& request, const Response& response, bool sent, SteadyTime began) {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now() - began);
+  const core::log::Field method("method", request.head.method), path("path", core::shorten(request.head.path)),
+      status("status", response.status), milliseconds("ms", static_cast<double>(elapsed.count()) / 1000.0),
+      delivered("sent", sent), id("request", request.id);
+  const bool changes = request.head.method == "POST" || request.head.method == "DELETE";
+  const auto log = changes ? &core::log::info : &core::log::debug;
+  if (response.job.empty()) {
+    log("request", {method, path, status, milliseconds, delivered, id});
+  } else {
+    log("request", {method, path, status, milliseconds, delivered, id, {"job", response.job}});
+  }
+}
+
+enum class HeadState { ready, malformed, too_large, incomplete };
+
+}  // namespace
+
+struct Connection::Impl {
+  Impl(asio::ip::tcp::socket socket, ConnectionGroup& group)
+      : group(group), stream(std::move(socket)), buffer(group.options.header_bytes + kBodyBlock) {}
+
+  awaitable<HeadState> read_head();
+  HeadState scan_head(std::size_t& scanned);
+  Problem head_problem(HeadState state) const;
+  awaitable<bool> serve_request();
+  awaitable<bool> send_problem(Problem problem);
+  Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
+  awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
+  awaitable<bool> send(const Response& response, const RequestHead& head, std::string_view request_id, bool close);
+  awaitable<bool> send_stream(const Response& response, bool chunked);
+  awaitable<bool> write(std::string_view first, std::string_view second);
+  awaitable<void> linger();
+
+  const ServerOptions& options() const { return group.options; }
+  std::string_view pending() const { return {static_cast<const char*>(buffer.cdata().data()), buffer.size()}; }
+
+  ConnectionGroup& group;
+  beast::tcp_stream stream;
+  beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
+  std::string head_text;      ///< RequestHead points into it
+  std::optional<BodyParser> parser;
+  std::string block;  ///< of the body
+  SteadyTime body_deadline;
+  bool idle = true;
+  bool gone = false;  ///< the client is: nothing can be sent any more
+};
+
+Connection::Connection(asio::ip::tcp::socket socket, ConnectionGroup& group)
+    : impl_(std::make_unique<Impl>(std::move(socket), group)) {
+  group.open.insert(this);
+}
+Connection::~Connection() {
+  impl_->group.open.erase(this);
+}
+
+void Connection::close() {
+  impl_->stream.close();
+}
+
+void Connection::close_if_idle() {
+  if (impl_->idle) close();
+}
+
+awaitable<void> Connection::run() {
+  bool first = true;
+  while (first || !impl_->group.stopping) {
+    first = false;
+    const HeadState state = co_await impl_->read_head();
+    if (state == HeadState::incomplete) co_return;
+    bool again = false;
+    if (state == HeadState::ready) {
+      again = co_await impl_->serve_request();
+    } else {
+      co_await impl_->send_problem(impl_->head_problem(state));
+    }
+    if (!again) break;
+  }
+  co_await impl_->linger();
+}
+
+awaitable<void> Connection::refuse(Problem problem) {
+  impl_->idle = false;
+  co_await impl_->send_problem(std::move(problem));
+  co_await impl_->linger();
+}
+
+Problem Connection::Impl::head_problem(HeadState state) const {
+  if (state == HeadState::too_large)
+    return Problem(431, "head_too_large",
+                   fmt::format("the request head is longer than {} bytes", options().header_bytes));
+  return Problem(400, "head_invalid", "what was sent does not look like HTTP: every line of a head ends with CR LF");
+}
+
+/// Every new byte is looked at once, so that a head sent byte by byte costs no more than any other.
+HeadState Connection::Impl::scan_head(std::size_t& scanned) {
+  // RFC 9112 §2.2: empty lines before a request line are skipped.
+  while (pending().starts_with("\r\n"))
+    buffer.consume(2);
+  const std::string_view text = pending();
+  if (!text.empty() && text.front() != '\r' && !is_token(text.substr(0, 1))) return HeadState::malformed;
+  for (auto line_feed = text.find('\n', scanned); line_feed != std::string_view::npos;
+       line_feed = text.find('\n', line_feed + 1)) {
+    if (line_feed >= options().header_bytes) return HeadState::too_large;
+    if (line_feed == 0 || text[line_feed - 1] != '\r') return HeadState::malformed;
+    if (line_feed < 3 || text.substr(line_feed - 3, 4) != "\r\n\r\n") continue;
+    head_text.assign(text.substr(0, line_feed + 1));
+    buffer.consume(line_feed + 1);
+    return HeadState::ready;
+  }
+  scanned = text.size();
+  return text.size() >= options().header_bytes ? HeadState::too_large : HeadState::incomplete;
+}
+
+awaitable<HeadState> Connection::Impl::read_head() {
+  parser.reset();
+  idle = buffer.size() == 0;
+  if (idle) buffer.shrink_to_fit();
+  stream.expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
+  std::size_t scanned = 0;
+  while (true) {
+    const HeadState state = scan_head(scanned);
+    if (state != HeadState::incomplete) {
+      idle = false;
+      co_return state;
+    }
+    error_code error;
+    const auto space = buffer.prepare(std::min(kReadBlock, options().header_bytes + kReadBlock - buffer.size()));
+    const std::size_t count = co_await stream.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return HeadState::incomplete;
+    buffer.commit(count);
+    if (std::exchange(idle, false)) stream.expires_after(options().header_time);
+  }
+}
+
+/// False when the connection cannot serve another request.
+awaitable<bool> Connection::Impl::serve_request() {
+  auto parsed = parse_request_head(head_text);
+  if (!parsed) {
+    co_await send_problem(std::move(parsed.error()));
+    co_return false;
+  }
+  const SteadyTime began = now();
+  Request request;
+  request.head = std::move(*parsed);
+  const std::string_view given = request.head.field("X-Request-Id");
+  request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
+  request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };
+
+  const Response response = co_await group.api.answer(request);
+  if (gone) {
+    log_request(request, response, false, began);
+    co_return false;
+  }
+  const bool unread = request.head.has_body() && !(parser && parser->is_done());
+  const bool raw_stream = response.stream && request.head.minor_version == 0;
+  const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
+  const bool sent = co_await send(response, request.head, request.id, last);
+  log_request(request, response, sent, began);
+  co_return sent && !last;
+}
+
+/// For requests that did not get as far as being routed.
+awaitable<bool> Connection::Impl::send_problem(Problem problem) {
+  Request request;
+  request.id = core::new_request_id();
+  const Response response = problem_response(problem, {}, request.id);
+  core::log::debug("request refused", {{"status", response.status}, {"code", problem.code}, {"request", request.id}});
+  co_return co_await send(response, request.head, request.id, true);
+}
+
+Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t limit) {
+  const Error too_large(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
+  if (head.content_length.value_or(0) > limit) return too_large;
+  parser.emplace();
+  parser->eager(true);
+  parser->header_limit(static_cast<std::uint32_t>(options().header_bytes + kBodyBlock));
+  parser->body_limit(limit);
+  error_code error;
+  parser->put(asio::buffer(head_text), error);
+  if (error && error != beast::http::error::need_more)
+    return Error(Errc::invalid_argument, "body_malformed", "the request head does not describe a body");
+  block.resize(kBodyBlock);
+  body_deadline = now() + options().body_time;
+  return {};
+}
+
+awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHead* head, std::uint64_t limit) {
+  if (!parser) {
+    if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
+    if (head->expects_continue && buffer.size() == 0) {
+      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {});
+      gone = !told;
+      if (gone) co_return Error(Errc::cancelled, "client_gone", "the client went away");
+    }
+  }
+  auto& body = parser->get().body();
+  body.data = block.data();
+  body.size = block.size();
+  body.more = true;
+  while (!parser->is_done() && body.size == block.size()) {
+    stream.expires_at(std::min(now() + options().body_idle, body_deadline));
+    error_code error;
+    co_await beast::http::async_read_some(stream, buffer, *parser, asio::redirect_error(asio::use_awaitable, error));
+    if (!error || error == beast::http::error::need_buffer) continue;
+    if (error == beast::http::error::body_limit)
+      co_return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
+    const bool ended = error == beast::http::error::partial_message || error == beast::http::error::end_of_stream;
+    if (!ended && error.category() == make_error_code(beast::http::error::bad_chunk).category())
+      co_return Error(Errc::invalid_argument, "body_malformed", "malformed chunked encoding");
+    gone = true;
+    co_return Error(Errc::cancelled, "client_gone", "the client went away");
+  }
+  co_return std::string_view(block).substr(0, block.size() - body.size);
+}
+
+awaitable<bool> Connection::Impl::send(const Response& response, const RequestHead& head, std::string_view request_id,
+                                       bool close) {
+  const std::string text = response_head(response, head, request_id, close);
+  const bool body = head.method != "HEAD" && response.status != 204;
+  if (!body) co_return co_await write(text, {});
+  if (!response.stream) co_return co_await write(text, response.text());
+  const bool begun = co_await write(text, {});
+  if (!begun) co_return false;
+  co_return co_await send_stream(response, head.minor_version == 1);
+}
+
+awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {
+  while (true) {
+    const auto piece = co_await response.stream();
+    if (!piece) co_return false;
+    if (piece->empty()) break;
+    const std::string text = chunked ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *piece;
+    const bool sent = co_await write(text, {});
+    if (!sent) co_return false;
+  }
+  if (!chunked) co_return true;
+  co_return co_await write("0\r\n\r\n", {});
+}
+
+awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view second) {
+  const std::uint64_t bytes = first.size() + second.size();
+  const SteadyTime deadline = now() + options().write_time + std::chrono::seconds(bytes / kLeastBytesPerSecond);
+  while (!first.empty() || !second.empty()) {
+    stream.expires_at(std::min(now() + options().write_time, deadline));
+    const std::array<asio::const_buffer, 2> pieces{asio::buffer(first), asio::buffer(second)};
+    error_code error;
+    std::size_t count = co_await stream.async_write_some(pieces, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return false;
+    const std::size_t of_first = std::min(count, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(count - of_first);
+  }
+  co_return true;
+}
+
+awaitable<void> Connection::Impl::linger() {
+  error_code error;
+  stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  if (error) co_return;
+  stream.expires_after(kLingerTime);
+  block.resize(kBodyBlock);
+  for (std::uint64_t total = 0; total < kLingerBytes;) {
+    const std::size_t count =
+        co_await stream.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return;
+    total += count;
+  }
+}
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <set>
+
+#include "http/api.hpp"
+
+namespace skill_verifier::http {
+
+class Connection;
+
+/// What the connections of one server have in common.
+struct ConnectionGroup {
+  Api& api;
+  const ServerOptions& options;
+  std::set<Connection*> open;
+  bool stopping = false;  ///< every answer from now on is the last of its connection
+};
+
+/// One accepted socket. Requests are answered one after the other; what a client sends ahead waits in the kernel.
+class Connection {
+ public:
+  Connection(core::asio::ip::tcp::socket socket, ConnectionGroup& group);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Serves requests until one side has had enough.
+  awaitable<void> run();
+  /// Answers with a problem before any request has been read, and closes.
+  awaitable<void> refuse(Problem problem);
+  void close();
+  /// Closes unless a request has begun to arrive.
+  void close_if_idle();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,185 @@
+#include "http/json_views.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "skill_verifier/attest/document.hpp"
+#include "skill_verifier/core/bytes.hpp"
+
+namespace skill_verifier::http {
+namespace {
+
+using core::OrderedJson;
+
+OrderedJson time_or_null(const std::optional<core::Time>& time) {
+  if (!time) return nullptr;
+  return core::to_rfc3339(*time);
+}
+
+OrderedJson text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return text;
+}
+
+/// Stored text of our own; null when it is not an object.
+OrderedJson parse_stored(const std::string& text) {
+  OrderedJson value = OrderedJson::parse(text, nullptr, false);
+  if (!value.is_object()) return nullptr;
+  return value;
+}
+
+std::string text_member(const OrderedJson& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// `object` with one more member, whose value is JSON text already.
+std::string with_raw_member(const OrderedJson& object, std::string_view name, std::string_view value) {
+  std::string text = core::dump_json(object);
+  text.pop_back();
+  text += ",\"";
+  text += name;
+  text += "\":";
+  text += value;
+  text += '}';
+  return text;
+}
+
+void add_failure(OrderedJson& object, const store::Job& job) {
+  const OrderedJson failure = parse_stored(job.error);
+  if (!failure.is_object()) {
+    object["error"] = job.error;
+    return;
+  }
+  object["error"] = text_member(failure, "message");
+  object["code"] = text_member(failure, "code");
+  object["hint"] = text_member(failure, "hint");
+}
+
+}  // namespace
+
+std::string submitted_json(const store::Job& job) {
+  return core::dump_json(OrderedJson{{"jobId", job.id},
+                                     {"status", store::to_string(job.state)},
+                                     {"statusUrl", "/verify/" + job.id},
+                                     {"message", "Verification job created"}});
+}
+
+std::string job_json(const store::Job& job) {
+  OrderedJson object{{"jobId", job.id},
+                     {"status", store::to_string(job.state)},
+                     {"createdAt", core::to_rfc3339(job.created_at)},
+                     {"startedAt", time_or_null(job.started_at)},
+                     {"completedAt", time_or_null(job.completed_at)}};
+  if (!job.error.empty()) add_failure(object, job);
+  // The stored text goes out as it was written: a parse would cost time and could change it.
+  if (job.state == store::JobState::completed) {
+    return with_raw_member(object, "result", job.result.empty() ? "null" : job.result);
+  }
+  return core::dump_json(object);
+}
+
+Result<std::string> attestation_json(const store::Job& job) {
+  const Error unreadable(Errc::internal, "result_unreadable", "stored result of job " + job.id + " is not readable");
+  const OrderedJson result = parse_stored(job.result);
+  if (!result.is_object()) return unreadable;
+  const auto outcome = result.find("result");
+  const auto attestation = result.find("attestation");
+  if (outcome == result.end() || !outcome->is_object() || attestation == result.end()) return unreadable;
+  std::optional<bool> passed;
+  if (const auto found = outcome->find("passed"); found != outcome->end() && found->is_boolean())
+    passed = found->get<bool>();
+  return core::dump_json(attest::attestation_document(job.id, job.skill_id, text_member(result, "timestamp"), passed,
+                                                      job.statement, core::dump_json(*attestation)));
+}
+
+std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
+                      std::optional<std::uint64_t> next_cursor) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& job : jobs)
+    list.push_back(OrderedJson{{"id", job.id},
+                               {"status", store::to_string(job.state)},
+                               {"createdAt", core::to_rfc3339(job.created_at)},
+                               {"completedAt", time_or_null(job.completed_at)},
+                               {"skillId", text_or_null(job.skill_id)}});
+  OrderedJson object;
+  object["jobs"] = std::move(list);
+  object["total"] = total;
+  object["nextCursor"] = next_cursor ? OrderedJson(std::to_string(*next_cursor)) : OrderedJson(nullptr);
+  return core::dump_json(object);
+}
+
+std::string_view health_status(const service::Health& health) {
+  if (health.draining) return "draining";
+  if (health.store_error) return "failing";
+  return health.engine_error ? "degraded" : "ok";
+}
+
+std::string health_json(const service::Health& health, core::Time now, std::string_view version) {
+  using store::JobState;
+  const auto count = [&health](JobState state) {
+    const auto found = health.jobs.find(state);
+    return found == health.jobs.end() ? std::uint64_t{0} : found->second;
+  };
+  std::uint64_t total = 0;
+  for (const auto& [state, number] : health.jobs)
+    total += number;
+  const auto or_ok = [](const std::optional<std::string>& error) { return error ? *error : std::string("ok"); };
+
+  OrderedJson object;
+  object["status"] = health_status(health);
+  object["timestamp"] = core::to_rfc3339(now);
+  object["jobs"] = OrderedJson{{"total", total},
+                               {"pending", count(JobState::pending)},
+                               {"running", count(JobState::running)},
+                               {"completed", count(JobState::completed)},
+                               {"failed", count(JobState::failed)},
+                               {"cancelled", count(JobState::cancelled)}};
+  object["queue"] = OrderedJson{{"waiting", health.queued}, {"running", health.running}};
+  object["engine"] = or_ok(health.engine_error);
+  object["store"] = or_ok(health.store_error);
+  object["attestation"] = health.attestation;
+  object["version"] = version;
+  return core::dump_json(object);
+}
+
+std::string deleted_json() {
+  return R"({"message":"Job deleted"})";
+}
+
+std::string problem_json(const Problem& problem, std::string_view path, std::string_view request_id) {
+  OrderedJson object;
+  object["error"] = problem.error;
+  object["type"] = "about:blank";
+  object["title"] = reason_phrase(problem.status);
+  object["status"] = problem.status;
+  object["detail"] = problem.detail;
+  object["code"] = problem.code;
+  if (!problem.hint.empty()) object["hint"] = problem.hint;
+  if (!path.empty()) object["instance"] = core::shorten(path, 200);
+  object["requestId"] = request_id;
+  return core::dump_json(object);
+}
+
+Result<SubmissionForm> parse_submission(std::string_view text) {
+  SKILL_VERIFIER_TRY(const core::Json body, core::parse_json(text));
+  if (!body.is_object()) return Error(Errc::invalid_argument, "member_invalid", "the body is not a JSON object");
+  SubmissionForm form;
+  for (const auto& [name, value] : body.items()) {
+    if (value.is_null()) continue;
+    const bool flag = name == "discover";
+    if (flag ? !value.is_boolean() : !value.is_string())
+      return Error(
+          Errc::invalid_argument, "member_invalid",
+          core::shorten(name) + " is of type " + value.type_name() + ", must be a " + (flag ? "boolean" : "string"));
+    if (flag) {
+      form.discover = value.get<bool>();
+    } else if (name == "skillPath") {
+      form.skill_path = value.get<std::string>();
+    } else if (auto set = set_member(form, name, value.get<std::string>()); !set) {
+      return set.error();
+    }
+  }
+  return form;
+}
+
+}  // namespace skill_verifier::http

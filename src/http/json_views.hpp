@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/form.hpp"
+#include "http/problem.hpp"
+#include "skill_verifier/service/service.hpp"
+
+/// The JSON texts that clients see and send: members in the predecessor's order, ours after them.
+namespace skill_verifier::http {
+
+/// 202 of POST /verify.
+std::string submitted_json(const store::Job& job);
+/// GET /verify/{jobId}.
+std::string job_json(const store::Job& job);
+/// GET /verify/{jobId}/attestation. Errors: internal `result_unreadable`.
+Result<std::string> attestation_json(const store::Job& job);
+/// GET /jobs.
+std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
+                      std::optional<std::uint64_t> next_cursor);
+/// GET /health.
+std::string health_json(const service::Health& health, core::Time now, std::string_view version);
+/// DELETE /verify/{jobId}.
+std::string deleted_json();
+/// RFC 9457 problem details with the predecessor's `error`.
+std::string problem_json(const Problem& problem, std::string_view path, std::string_view request_id);
+
+/// The JSON body of POST /verify. Errors: those of core::parse_json, invalid_argument `member_invalid`,
+/// `member_unknown`.
+Result<SubmissionForm> parse_submission(std::string_view text);
+
+/// `ok`, `degraded` (jobs are accepted but cannot run), `draining` or `failing`.
+std::string_view health_status(const service::Health& health);
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,206 @@
+#include "http/listener.hpp"
+
+#include <fmt/core.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <map>
+
+#include "http/api.hpp"
+#include "http/connection.hpp"
+#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/log.hpp"
+
+namespace skill_verifier::http {
+namespace {
+
+namespace asio = core::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kFarewell{2};
+constexpr std::size_t kMaxRefusals = 64;  ///< answered at once; beyond that connections are closed without a word
+constexpr int kRetryAfter = 10;
+
+/// IPv6 clients have a /64 each.
+std::string address_key(const tcp::socket& socket) {
+  error_code error;
+  const tcp::endpoint remote = socket.remote_endpoint(error);
+  if (error) return {};
+  asio::ip::address address = remote.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  if (address.is_v4()) return address.to_string();
+  const auto bytes = address.to_v6().to_bytes();
+  return core::to_hex({bytes.data(), 8});
+}
+
+/// Counts connections, all of them and by address.
+class ConnectionCounts {
+ public:
+  class Slot {
+   public:
+    Slot(ConnectionCounts& counts, std::string address) : counts_(&counts), address_(std::move(address)) {
+      ++counts_->total_;
+      ++counts_->by_address_[address_];
+    }
+    Slot(Slot&& other) noexcept : counts_(std::exchange(other.counts_, nullptr)), address_(std::move(other.address_)) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+      if (!counts_) return;
+      --counts_->total_;
+      const auto found = counts_->by_address_.find(address_);
+      if (--found->second == 0) counts_->by_address_.erase(found);
+    }
+
+   private:
+    ConnectionCounts* counts_;
+    std::string address_;
+  };
+
+  std::size_t total() const { return total_; }
+  std::size_t of(const std::string& address) const {
+    const auto found = by_address_.find(address);
+    return found == by_address_.end() ? 0 : found->second;
+  }
+
+ private:
+  std::size_t total_ = 0;
+  std::map<std::string, std::size_t> by_address_;
+};
+
+}  // namespace
+
+struct Listener::Impl {
+  Impl(asio::any_io_executor executor, core::WorkPool& pool, Backend backend, const core::Clock& clock,
+       std::filesystem::path spool, ServerOptions given)
+      : options(std::move(given)),
+        api(std::move(backend), pool, clock, std::move(spool), options),
+        group{api, options, {}, false},
+        acceptor(executor),
+        tasks(executor) {}
+
+  Result<void> listen();
+  awaitable<void> accept_connections();
+  void admit(tcp::socket socket);
+  awaitable<void> serve(tcp::socket socket, ConnectionCounts::Slot slot);
+  awaitable<void> refuse(tcp::socket socket, Problem problem, ConnectionCounts::Slot slot);
+
+  ServerOptions options;
+  Api api;
+  ConnectionGroup group;
+  ConnectionCounts serving, refusing;
+  tcp::acceptor acceptor;
+  std::uint16_t port = 0;
+  core::TaskGroup tasks;
+};
+
+Result<void> Listener::Impl::listen() {
+  const auto failed = [this](const error_code& error) {
+    return Error(
+        Errc::unavailable, "listen_failed",
+        fmt::format("cannot listen on {} port {}: {}", core::shorten(options.address), options.port, error.message()));
+  };
+  error_code error;
+  const auto address = asio::ip::make_address(options.address, error);
+  if (error) return failed(error);
+  const tcp::endpoint endpoint(address, options.port);
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return failed(error);
+  acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    error_code ignored;
+    acceptor.close(ignored);
+    return failed(error);
+  }
+  port = acceptor.local_endpoint(error).port();
+  return {};
+}
+
+awaitable<void> Listener::Impl::accept_connections() {
+  while (acceptor.is_open() && !group.stopping) {
+    tcp::socket socket(acceptor.get_executor());
+    error_code error;
+    co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::operation_aborted || group.stopping) break;
+    if (error) {
+      // Mostly: no file descriptor is free. The connection stays in the backlog and is tried again.
+      core::log::warn("connection not accepted", {{"what", error.message()}});
+      co_await core::sleep_for(kAcceptPause);
+      continue;
+    }
+    socket.set_option(tcp::no_delay(true), error);
+    admit(std::move(socket));
+  }
+}
+
+void Listener::Impl::admit(tcp::socket socket) {
+  std::string address = address_key(socket);
+  std::optional<Problem> problem;
+  if (serving.total() >= options.connections) {
+    problem.emplace(503, "too_many_connections", fmt::format("all {} connections are in use", options.connections));
+  } else if (serving.of(address) >= options.connections_per_address) {
+    problem.emplace(429, "too_many_connections",
+                    fmt::format("one address may have {} connections", options.connections_per_address));
+  }
+  if (!problem) {
+    tasks.spawn("http connection", serve(std::move(socket), ConnectionCounts::Slot(serving, std::move(address))));
+    return;
+  }
+  if (refusing.total() >= kMaxRefusals) return;
+  problem->retry_after = kRetryAfter;
+  ConnectionCounts::Slot slot(refusing, std::move(address));
+  tasks.spawn("http refusal", refuse(std::move(socket), std::move(*problem), std::move(slot)));
+}
+
+awaitable<void> Listener::Impl::serve(tcp::socket socket, ConnectionCounts::Slot slot) {
+  const ConnectionCounts::Slot held(std::move(slot));
+  Connection connection(std::move(socket), group);
+  co_await connection.run();
+}
+
+awaitable<void> Listener::Impl::refuse(tcp::socket socket, Problem problem, ConnectionCounts::Slot slot) {
+  const ConnectionCounts::Slot held(std::move(slot));
+  Connection connection(std::move(socket), group);
+  co_await connection.refuse(std::move(problem));
+}
+
+Listener::Listener(asio::any_io_executor executor, core::WorkPool& pool, Backend backend, const core::Clock& clock,
+                   std::filesystem::path spool, ServerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(executor), pool, std::move(backend), clock, std::move(spool),
+                                   std::move(options))) {}
+Listener::~Listener() = default;
+
+Result<void> Listener::start() {
+  if (auto listening = impl_->listen(); !listening) return listening;
+  impl_->tasks.spawn("http listener", impl_->accept_connections());
+  return {};
+}
+
+std::uint16_t Listener::port() const {
+  return impl_->port;
+}
+
+awaitable<void> Listener::stop(core::Duration grace) {
+  impl_->group.stopping = true;
+  error_code ignored;
+  impl_->acceptor.close(ignored);
+  for (Connection* connection : impl_->group.open)
+    connection->close_if_idle();
+  bool ended = co_await impl_->tasks.wait(grace);
+  if (ended) co_return;
+  // Long polls and followed logs end with what they have, uploads break off.
+  impl_->tasks.cancel();
+  ended = co_await impl_->tasks.wait(kFarewell);
+  if (ended) co_return;
+  for (Connection* connection : impl_->group.open)
+    connection->close();
+  ended = co_await impl_->tasks.wait(kFarewell);
+  if (!ended) core::log::warn("connections did not end", {{"number", impl_->tasks.size()}});
+}
+
+}  // namespace skill_verifier::http

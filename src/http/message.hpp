@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/request_check.hpp"
+#include "skill_verifier/core/async.hpp"
+
+namespace skill_verifier::http {
+
+using core::awaitable;
+
+/// The next piece of a request's body, valid until the next call; empty at its end. Errors: too_large `body_too_large`,
+/// invalid_argument `body_malformed`, cancelled `client_gone` when there is nobody left to answer.
+using BodyReader = std::function<awaitable<Result<std::string_view>>(std::uint64_t limit)>;
+
+/// Owned by the connection until it has been answered.
+struct Request {
+  RequestHead head;
+  std::string id;   ///< for the log and X-Request-Id
+  BodyReader body;  ///< `limit` is for the whole body and the same in every call
+};
+
+/// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.
+using BodyWriter = std::function<awaitable<Result<std::string>>()>;
+
+struct Response {
+  int status = 200;
+  std::string_view content_type = "application/json";  ///< a literal
+  std::vector<std::pair<std::string_view, std::string>> headers;
+  std::string body;
+  std::shared_ptr<const std::string> shared_body;  ///< instead of `body`
+  BodyWriter stream;                               ///< instead of both
+  std::string job;                                 ///< id for the log, when one is known
+
+  std::string_view text() const { return shared_body ? std::string_view(*shared_body) : std::string_view(body); }
+};
+
+/// Status line and header lines of an answer, with the empty line.
+std::string response_head(const Response& response, const RequestHead& request, std::string_view request_id,
+                          bool close);
+/// The answer to a request that was refused. `path` may be empty when none could be read.
+Response problem_response(const Problem& problem, std::string_view path, std::string_view request_id);
+
+}  // namespace skill_verifier::http

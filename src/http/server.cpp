@@ -1,0 +1,43 @@
+#include "skill_verifier/http/server.hpp"
+
+#include "http/backend.hpp"
+#include "http/listener.hpp"
+
+namespace skill_verifier::http {
+
+Backend backend_of(service::Service& service) {
+  Backend backend;
+  backend.submit = [&service](service::Submission submission) { return service.submit(std::move(submission)); };
+  backend.find = [&service](std::string id) { return service.find(std::move(id)); };
+  backend.wait = [&service](std::string id, core::Duration limit) { return service.wait(std::move(id), limit); };
+  backend.list = [&service](store::JobFilter filter) { return service.list(filter); };
+  backend.remove = [&service](std::string id) { return service.remove(std::move(id)); };
+  backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {
+    return service.log(std::move(id), offset, limit);
+  };
+  backend.health = [&service] { return service.health(); };
+  backend.total = [&service] { return service.total(); };
+  return backend;
+}
+
+struct Server::Impl {
+  Listener listener;
+};
+
+Server::Server(core::asio::any_io_executor executor, core::WorkPool& pool, service::Service& service,
+               const core::Clock& clock, std::filesystem::path spool, ServerOptions options)
+    : impl_(new Impl{
+          Listener(std::move(executor), pool, backend_of(service), clock, std::move(spool), std::move(options))}) {}
+Server::~Server() = default;
+
+Result<void> Server::start() {
+  return impl_->listener.start();
+}
+std::uint16_t Server::port() const {
+  return impl_->listener.port();
+}
+awaitable<void> Server::stop(core::Duration grace) {
+  return impl_->listener.stop(grace);
+}
+
+}  // namespace skill_verifier::http

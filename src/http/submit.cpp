@@ -1,0 +1,276 @@
+#include <algorithm>
+#include <array>
+
+#include "http/api.hpp"
+#include "http/header_value.hpp"
+#include "http/json_views.hpp"
+#include "http/multipart.hpp"
+#include "http/query.hpp"
+#include "http/spool_file.hpp"
+#include "skill_verifier/core/bytes.hpp"
+
+namespace skill_verifier::http {
+namespace {
+
+constexpr std::size_t kMaxFieldBytes = 4096;
+constexpr std::size_t kMaxFilename = 255;
+constexpr std::string_view kArchiveField = "skill";
+/// Archives are told apart by their bytes; the type only says that the body is one.
+constexpr std::array<std::string_view, 8> kArchiveTypes = {"application/gzip",
+                                                           "application/x-gzip",
+                                                           "application/x-tgz",
+                                                           "application/zip",
+                                                           "application/x-tar",
+                                                           "application/zstd",
+                                                           "application/x-zip-compressed",
+                                                           "application/octet-stream"};
+
+Error no_skill() {
+  return Error(Errc::invalid_argument, "skill_missing", "the request carries neither a package nor a skillPath",
+               "send JSON {\"skillPath\": \"…\"}, a form with the field skill, or an archive as the body");
+}
+
+/// The last segment of what the client calls the file, whichever separator its system has.
+std::string archive_name(std::string_view filename) {
+  const auto separator = filename.find_last_of("/\\");
+  if (separator != std::string_view::npos) filename.remove_prefix(separator + 1);
+  return std::string(filename.substr(0, kMaxFilename));
+}
+
+service::Submission to_submission(SubmissionForm form, const std::string& request_id) {
+  service::Submission submission;
+  submission.skill_path = std::move(form.skill_path);
+  submission.nonce = std::move(form.nonce);
+  submission.version = std::move(form.version);
+  submission.name = std::move(form.name);
+  submission.discover = form.discover.value_or(false);
+  submission.request_id = request_id;
+  return submission;
+}
+
+Result<SubmissionForm> parse_query_form(std::string_view text) {
+  SKILL_VERIFIER_TRY(const Query query, Query::parse(text));
+  SubmissionForm form;
+  for (const auto& [name, value] : query.pairs()) {
+    if (name == "filename") {
+      form.filename = value;
+    } else if (auto set = set_text_member(form, name, value); !set) {
+      return set.error();
+    }
+  }
+  return form;
+}
+
+/// Members of a JSON body join those of the query; the same one in both places is refused.
+Result<SubmissionForm> merge(SubmissionForm query, SubmissionForm body) {
+  if ((query.nonce && body.nonce) || (query.version && body.version) || (query.name && body.name) ||
+      (query.discover && body.discover))
+    return Error(Errc::invalid_argument, "member_duplicate", "a member is given in the body and in the query");
+  if (!body.nonce) body.nonce = std::move(query.nonce);
+  if (!body.version) body.version = std::move(query.version);
+  if (!body.name) body.name = std::move(query.name);
+  if (!body.discover) body.discover = query.discover;
+  body.filename = std::move(query.filename);
+  return body;
+}
+
+Problem submit_problem(const Error& error) {
+  Problem problem(error);
+  if (error.id == "skill_missing") problem.error = "No skill provided";
+  if (error.id == "skill_path_not_found") {
+    problem.status = 400;
+    problem.error = "Skill path not found";
+  }
+  if (error.code == Errc::overloaded || error.id == "draining") problem.retry_after = 10;
+  return problem;
+}
+
+/// Counts an upload while it lasts.
+class UploadSlot {
+ public:
+  explicit UploadSlot(std::size_t& count) : count_(&count) { ++count; }
+  ~UploadSlot() { --*count_; }
+  UploadSlot(const UploadSlot&) = delete;
+  UploadSlot& operator=(const UploadSlot&) = delete;
+
+ private:
+  std::size_t* count_;
+};
+
+/// Where the parts of a form go as they arrive: one file and a few short texts.
+class FormReceiver {
+ public:
+  FormReceiver(core::WorkPool& pool, std::filesystem::path spool, SubmissionForm form)
+      : pool_(pool), spool_(std::move(spool)), form_(std::move(form)) {}
+
+  awaitable<Result<void>> handle(MultipartEvent event) {
+    switch (event.kind) {
+      case MultipartEvent::Kind::part:
+        co_return co_await begin(std::move(event.part));
+      case MultipartEvent::Kind::data:
+        co_return co_await add(event.data);
+      case MultipartEvent::Kind::part_end:
+        co_return end();
+      case MultipartEvent::Kind::need_more:
+      case MultipartEvent::Kind::end:
+        break;
+    }
+    co_return Result<void>();
+  }
+
+  awaitable<Result<service::Submission>> finish(std::string request_id) {
+    if (!file_) co_return no_skill();
+    auto path = co_await file_->finish();
+    if (!path) co_return path.error();
+    auto submission = to_submission(std::move(form_), request_id);
+    submission.archive = std::move(*path);
+    submission.archive_name = std::move(filename_);
+    co_return submission;
+  }
+
+ private:
+  awaitable<Result<void>> begin(MultipartPart part) {
+    name_ = std::move(part.name);
+    text_.clear();
+    if (name_ != kArchiveField) co_return Result<void>();
+    if (file_) co_return Error(Errc::invalid_argument, "member_duplicate", "skill is given twice");
+    filename_ = archive_name(part.filename ? *part.filename : form_.filename.value_or(""));
+    auto file = co_await SpoolFile::create(pool_, spool_);
+    if (!file) co_return file.error();
+    file_.emplace(std::move(*file));
+    co_return Result<void>();
+  }
+
+  awaitable<Result<void>> add(std::string_view data) {
+    if (name_ == kArchiveField) co_return co_await file_->append(data);
+    if (text_.size() + data.size() > kMaxFieldBytes)
+      co_return Error(Errc::too_large, "field_too_large",
+                      core::shorten(name_) + " is longer than " + std::to_string(kMaxFieldBytes) + " bytes");
+    text_ += data;
+    co_return Result<void>();
+  }
+
+  Result<void> end() {
+    if (name_ == kArchiveField) return {};
+    return set_text_member(form_, name_, std::move(text_));
+  }
+
+  core::WorkPool& pool_;
+  std::filesystem::path spool_;
+  SubmissionForm form_;
+  std::string name_;
+  std::string text_;
+  std::string filename_;
+  std::optional<SpoolFile> file_;
+};
+
+}  // namespace
+
+awaitable<Response> Api::submit(Request& request) {
+  const auto refused = [&request](const Error& error) {
+    return problem_response(submit_problem(error), request.head.path, request.id);
+  };
+  const bool typed = request.head.has_field("Content-Type");
+  if (!request.head.content_length && !request.head.chunked && typed)
+    co_return problem_response(Problem(411, "length_required", "a body is announced without its length",
+                                       "send Content-Length or Transfer-Encoding: chunked"),
+                               request.head.path, request.id);
+  if (!request.head.has_body()) co_return refused(no_skill());
+  auto form = parse_query_form(request.head.query);
+  if (!form) co_return refused(form.error());
+
+  auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form));
+  if (!submission) co_return refused(submission.error());
+  const auto job = co_await backend_.submit(std::move(*submission));
+  if (!job) co_return refused(job.error());
+  Response response;
+  response.status = 202;
+  response.body = submitted_json(*job);
+  response.headers.emplace_back("Location", "/verify/" + job->id);
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.job = job->id;
+  co_return response;
+}
+
+awaitable<Result<service::Submission>> Api::receive(Request& request, std::string content_type, SubmissionForm form) {
+  const auto type = parse_header_value(content_type);
+  const std::string name = type ? type->value : std::string();
+  if (name == "application/json") co_return co_await receive_json(request, std::move(form));
+  const bool archive = std::find(kArchiveTypes.begin(), kArchiveTypes.end(), name) != kArchiveTypes.end();
+  if (!archive && name != "multipart/form-data")
+    co_return Error(Errc::unsupported, "content_type_unsupported",
+                    "Content-Type is " + core::shorten(content_type) + ", not one that is accepted",
+                    "application/json, multipart/form-data, application/gzip, application/zip, application/x-tar, "
+                    "application/zstd or application/octet-stream");
+  if (uploads_ >= options_.uploads)
+    co_return Error(Errc::overloaded, "too_many_uploads",
+                    "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
+  const UploadSlot slot(uploads_);
+  if (archive) co_return co_await receive_raw(request, std::move(form));
+  co_return co_await receive_form(request, std::move(content_type), std::move(form));
+}
+
+awaitable<Result<service::Submission>> Api::receive_json(Request& request, SubmissionForm form) {
+  std::string text;
+  while (true) {
+    const auto piece = co_await request.body(options_.json_bytes);
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    text += *piece;
+  }
+  auto body = parse_submission(text);
+  if (!body) co_return body.error();
+  auto merged = merge(std::move(form), std::move(*body));
+  if (!merged) co_return merged.error();
+  if (!merged->skill_path || merged->skill_path->empty()) co_return no_skill();
+  co_return to_submission(std::move(*merged), request.id);
+}
+
+awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::string content_type,
+                                                         SubmissionForm form) {
+  const auto boundary = multipart_boundary(content_type);
+  if (!boundary) co_return boundary.error();
+  MultipartParser parser(*boundary);
+  FormReceiver receiver(pool_, spool_, std::move(form));
+  while (true) {
+    const auto piece = co_await request.body(options_.body_bytes);
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    parser.feed(*piece);
+    while (true) {
+      auto event = parser.next();
+      if (!event) co_return event.error();
+      if (event->kind == MultipartEvent::Kind::need_more) break;
+      const auto handled = co_await receiver.handle(std::move(*event));
+      if (!handled) co_return handled.error();
+    }
+  }
+  if (const auto ended = parser.finish(); !ended) co_return ended.error();
+  co_return co_await receiver.finish(request.id);
+}
+
+awaitable<Result<service::Submission>> Api::receive_raw(Request& request, SubmissionForm form) {
+  std::string filename = form.filename.value_or("");
+  if (request.head.has_field("Content-Disposition")) {
+    const auto disposition = parse_header_value(request.head.field("Content-Disposition"));
+    if (!disposition) co_return disposition.error();
+    if (filename.empty()) filename = disposition->parameter("filename").value_or("");
+  }
+  auto file = co_await SpoolFile::create(pool_, spool_);
+  if (!file) co_return file.error();
+  while (true) {
+    const auto piece = co_await request.body(options_.body_bytes);
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    const auto stored = co_await file->append(*piece);
+    if (!stored) co_return stored.error();
+  }
+  auto path = co_await file->finish();
+  if (!path) co_return path.error();
+  auto submission = to_submission(std::move(form), request.id);
+  submission.archive = std::move(*path);
+  submission.archive_name = archive_name(filename);
+  co_return submission;
+}
+
+}  // namespace skill_verifier::http
