@@ -1,0 +1,260 @@
+#include "http/test_server.hpp"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fstream>
+#include <future>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+
+#include "http/listener.hpp"
+
+namespace skill_verifier::test {
+
+namespace asio = core::asio;
+
+const std::string kResultText =
+    R"({"skillId":"hello-world@1.0.0","timestamp":"2026-01-30T12:34:56.789Z","duration":412,)"
+    R"("result":{"passed":true,"exitCode":0,"stdout":"Hello from skill!\n","stderr":"","duration":187},)"
+    R"("attestation":{"quote":null,"resultHash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",)"
+    R"("verifier":"none","note":"No TEE available - deploy to dstack for real attestations"},)"
+    R"("manifest":{"name":"hello-world","version":"1.0.0","description":"Prints a greeting"}})";
+
+std::string job_id(char digit) {
+  return std::string(32, digit);
+}
+
+store::Job make_job(const std::string& id, store::JobState state, std::uint64_t sequence) {
+  store::Job job;
+  job.id = id;
+  job.sequence = sequence;
+  job.state = state;
+  job.skill_id = "hello-world@1.0.0";
+  job.created_at = *core::parse_rfc3339("2026-01-30T12:34:55.000Z");
+  if (state != store::JobState::pending) job.started_at = *core::parse_rfc3339("2026-01-30T12:34:55.010Z");
+  if (store::is_final(state)) job.completed_at = *core::parse_rfc3339("2026-01-30T12:34:56.789Z");
+  if (state == store::JobState::completed) {
+    job.result = kResultText;
+    job.statement = R"({"_type":"https://in-toto.io/Statement/v1"})";
+  }
+  if (state == store::JobState::failed)
+    job.error = R"({"code":"engine_unreachable","message":"the engine does not answer","hint":"start it"})";
+  return job;
+}
+
+FakeBackend::FakeBackend(asio::any_io_executor executor) : changed_(std::move(executor)) {
+  health.attestation = "none";
+}
+
+http::Backend FakeBackend::calls() {
+  http::Backend calls;
+  calls.submit = [this](service::Submission submission) { return submit(std::move(submission)); };
+  calls.find = [this](std::string id) { return find(std::move(id)); };
+  calls.wait = [this](std::string id, core::Duration limit) { return wait(std::move(id), limit); };
+  calls.list = [this](store::JobFilter given) { return list(given); };
+  calls.remove = [this](std::string id) { return remove(std::move(id)); };
+  calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {
+    return log(std::move(id), offset, limit);
+  };
+  calls.health = [this] { return report_health(); };
+  calls.total = [this] { return total(); };
+  return calls;
+}
+
+void FakeBackend::maybe_throw() const {
+  if (throws) throw std::runtime_error("a bug");
+}
+
+core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission submission) {
+  maybe_throw();
+  Received got{submission, {}, 0};
+  if (submission.archive) {
+    got.archive_bytes = std::filesystem::file_size(*submission.archive);
+    if (keep_archives) {
+      std::ifstream file(*submission.archive, std::ios::binary);
+      got.archive.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    std::filesystem::remove(*submission.archive);
+  }
+  received.push_back(std::move(got));
+  if (submit_error) co_return *submit_error;
+  store::Job job = make_job(job_id('a'), store::JobState::pending, received.size());
+  jobs[job.id] = job;
+  co_return job;
+}
+
+core::awaitable<Result<store::Job>> FakeBackend::find(std::string id) {
+  maybe_throw();
+  ++finds;
+  if (find_error) co_return *find_error;
+  const auto found = jobs.find(id);
+  if (found == jobs.end()) co_return Error(Errc::not_found, "job_not_found", "no job " + id);
+  co_return found->second;
+}
+
+core::awaitable<Result<store::Job>> FakeBackend::wait(std::string id, core::Duration limit) {
+  ++waiting;
+  while (jobs.contains(id) && !store::is_final(jobs[id].state)) {
+    const bool woken = co_await changed_.wait(limit);
+    if (!woken) break;
+  }
+  --waiting;
+  co_return co_await find(std::move(id));
+}
+
+core::awaitable<Result<std::vector<store::JobSummary>>> FakeBackend::list(store::JobFilter given) {
+  maybe_throw();
+  filter = given;
+  if (list_error) co_return *list_error;
+  std::vector<store::JobSummary> result;
+  for (const auto& [id, job] : jobs) {
+    if (given.state && job.state != *given.state) continue;
+    if (given.before && job.sequence >= *given.before) continue;
+    store::JobSummary summary;
+    summary.id = job.id;
+    summary.sequence = job.sequence;
+    summary.state = job.state;
+    summary.created_at = job.created_at;
+    summary.completed_at = job.completed_at;
+    summary.skill_id = job.skill_id;
+    result.push_back(std::move(summary));
+  }
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.sequence > b.sequence; });
+  if (result.size() > given.limit) result.resize(given.limit);
+  co_return result;
+}
+
+core::awaitable<Result<void>> FakeBackend::remove(std::string id) {
+  maybe_throw();
+  if (remove_error) co_return *remove_error;
+  if (jobs.erase(id) == 0) co_return Error(Errc::not_found, "job_not_found", "no job " + id);
+  co_return Result<void>();
+}
+
+core::awaitable<Result<service::LogPart>> FakeBackend::log(std::string id, std::size_t offset, core::Duration limit) {
+  maybe_throw();
+  while (true) {
+    if (log_error) co_return *log_error;
+    const auto found = jobs.find(id);
+    if (found == jobs.end()) co_return Error(Errc::not_found, "job_not_found", "no job " + id);
+    const std::string& text = logs[id];
+    const bool final = store::is_final(found->second.state);
+    if (offset < text.size() || final || limit == core::Duration::zero())
+      co_return service::LogPart{text.substr(offset), text.size(), final};
+    ++waiting;
+    const bool woken = co_await changed_.wait(limit);
+    --waiting;
+    if (!woken) limit = core::Duration::zero();
+  }
+}
+
+core::awaitable<service::Health> FakeBackend::report_health() {
+  maybe_throw();
+  co_return health;
+}
+
+core::awaitable<Result<std::uint64_t>> FakeBackend::total() {
+  if (total_error) co_return *total_error;
+  co_return jobs.size();
+}
+
+namespace {
+
+std::filesystem::path make_spool() {
+  std::string name = (std::filesystem::temp_directory_path() / "skill-verifier-http-XXXXXX").string();
+  if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
+  return name;
+}
+
+}  // namespace
+
+struct TestServer::Impl {
+  explicit Impl(http::ServerOptions options)
+      : guard(asio::make_work_guard(io)),
+        spool(make_spool()),
+        backend(io.get_executor()),
+        listener(io.get_executor(), pool, backend.calls(), clock, spool, std::move(options)) {
+    if (auto started = listener.start(); !started) throw std::runtime_error(started.error().message);
+    thread = std::thread([this] { io.run(); });
+  }
+
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard;
+  core::WorkPool pool{1};
+  FakeClock clock;
+  std::filesystem::path spool;
+  FakeBackend backend;
+  http::Listener listener;
+  std::thread thread;
+  std::future<void> stopped;
+};
+
+TestServer::TestServer(http::ServerOptions options) {
+  options.port = 0;
+  options.version = "0.1.0";
+  impl_ = std::make_unique<Impl>(std::move(options));
+}
+
+TestServer::~TestServer() {
+  stop(core::Duration::zero());
+  impl_->guard.reset();
+  impl_->thread.join();
+  impl_->pool.join();
+  std::filesystem::remove_all(impl_->spool);
+}
+
+std::uint16_t TestServer::port() const {
+  return impl_->listener.port();
+}
+
+void TestServer::run(const std::function<void(FakeBackend&)>& work) {
+  auto done = asio::post(impl_->io, asio::use_future([this, &work] { work(impl_->backend); }));
+  done.get();
+}
+
+void TestServer::until(const std::function<bool(FakeBackend&)>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool holds = false;
+  while (!holds) {
+    run([&](FakeBackend& backend) { holds = condition(backend); });
+    if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("the condition never held");
+    if (!holds) std::this_thread::yield();
+  }
+}
+
+std::vector<std::string> TestServer::spool_files() {
+  std::promise<void> idle;
+  impl_->pool.post([&idle] { idle.set_value(); });
+  idle.get_future().get();
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(impl_->spool))
+    names.push_back(entry.path().filename().string());
+  return names;
+}
+
+void TestServer::until_spool_is(bool empty) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (spool_files().empty() != empty) {
+    if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("the spool never changed");
+    std::this_thread::yield();
+  }
+}
+
+void TestServer::begin_stop(core::Duration grace) {
+  if (!impl_->stopped.valid())
+    impl_->stopped = asio::co_spawn(impl_->io, impl_->listener.stop(grace), asio::use_future);
+}
+
+void TestServer::stop(core::Duration grace) {
+  begin_stop(grace);
+  impl_->stopped.wait();
+}
+
+}  // namespace skill_verifier::test
