@@ -81,8 +81,11 @@ Result<Header> parse_header(const Block& block) {
   Dialect dialect = Dialect::v7;
   if (magic == std::string_view("ustar\0", 6)) dialect = Dialect::posix;
   if (magic == "ustar ") dialect = Dialect::gnu;
-  if (dialect == Dialect::v7 && !is_zero(core::as_bytes(magic))) {
-    return about("archive_unsupported", name, "has a tar header of an unknown dialect");
+  // What follows in GNU's own headers are times and sparse maps, which some programs honour whatever the type is.
+  constexpr std::size_t kCommonBytes = 345;
+  const bool known = dialect != Dialect::v7 || is_zero(core::as_bytes(magic));
+  if (!known || (dialect != Dialect::posix && !is_zero(ByteView(block).subspan(kCommonBytes)))) {
+    return about("archive_unsupported", name, "has a tar header of an unknown dialect or an incremental archive");
   }
   Header header;
   header.type = static_cast<char>(block[156]);
@@ -92,9 +95,6 @@ Result<Header> parse_header(const Block& block) {
   header.mode = *mode;
   header.size = *size;
   const std::string_view prefix = until_nul(field(block, 345, 155));
-  if (dialect == Dialect::gnu && !prefix.empty()) {
-    return about("archive_unsupported", name, "has a header of a GNU incremental archive");
-  }
   if (dialect == Dialect::posix && !prefix.empty()) header.name = std::string(prefix) + "/";
   header.name += name;
   return header;

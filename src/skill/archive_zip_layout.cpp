@@ -155,7 +155,14 @@ Result<Extra> parse_extra(ByteView bytes, std::string_view name) {
   return extra;
 }
 
-Result<void> check_name(std::string_view name, std::uint16_t flags, const Extra& extra) {
+bool is_unix(std::uint8_t host) {
+  constexpr std::uint8_t kUnix = 3, kDarwin = 19;
+  return host == kUnix || host == kDarwin;
+}
+
+/// Names without the UTF-8 mark are in a DOS code page by the letter of the format. Programs on Unix write the bytes of
+/// their file system and set no mark (Info-ZIP, macOS): those are taken as they are.
+Result<void> check_name(std::string_view name, std::uint16_t flags, std::uint8_t host, const Extra& extra) {
   if (name.empty()) return refuse("archive_path_invalid", "a zip entry has an empty name");
   if (name.size() > kMaxNameBytes) {
     return about("archive_path_too_long", name, "has a name of " + std::to_string(name.size()) + " bytes");
@@ -167,7 +174,7 @@ Result<void> check_name(std::string_view name, std::uint16_t flags, const Extra&
   if (extra.unicode_path && !repeated) {
     return about("archive_unreadable", name, "has a second, different name in its extra field");
   }
-  if (!ascii && (flags & kUtf8) == 0 && !repeated) {
+  if (!ascii && (flags & kUtf8) == 0 && !repeated && !is_unix(host)) {
     return about("archive_path_invalid", name, "has a non-ASCII name that is not marked as UTF-8");
   }
   return {};
@@ -190,12 +197,12 @@ struct Listed {
   ZipMember member;
   std::uint16_t flags = 0;
   std::uint16_t method = 0;
+  std::uint8_t host = 0;
   std::uint64_t header_offset = 0;
 };
 
 /// Unix type and mode stand in the upper half of the external attributes; DOS knows a directory bit.
 Result<void> apply_attributes(std::uint8_t host, std::uint32_t attributes, ZipMember& member) {
-  constexpr std::uint8_t kUnix = 3, kDarwin = 19;
   constexpr std::uint32_t kDosDirectory = 0x10;
   const std::uint32_t mode = attributes >> 16, type = mode & S_IFMT;
   member.directory = member.name.ends_with('/');
@@ -208,7 +215,7 @@ Result<void> apply_attributes(std::uint8_t host, std::uint32_t attributes, ZipMe
   if ((member.directory && says_file) || (!member.directory && says_directory)) {
     return about("archive_unreadable", member.name, "is a directory by its name or its mode, but not by both");
   }
-  member.executable = (host == kUnix || host == kDarwin) && (mode & S_IXUSR) != 0;
+  member.executable = is_unix(host) && (mode & S_IXUSR) != 0;
   return {};
 }
 
@@ -240,11 +247,11 @@ Result<Listed> take_listed(ByteView& bytes) {
                      parse_extra(bytes.subspan(kDirectoryBytes + name_size, extra_size), member.name));
   listed.flags = u16(bytes, 8);
   listed.method = u16(bytes, 10);
-  if (auto checked = check_name(member.name, listed.flags, extra); !checked) return checked.error();
+  listed.host = static_cast<std::uint8_t>(u16(bytes, 4) >> 8);
+  if (auto checked = check_name(member.name, listed.flags, listed.host, extra); !checked) return checked.error();
   if (auto checked = check_flags(listed.flags, listed.method, extra, member.name); !checked) return checked.error();
   if (u16(bytes, 34) != 0) return refuse("archive_unsupported", "the zip file is part of a split archive");
-  const auto host = static_cast<std::uint8_t>(u16(bytes, 4) >> 8);
-  if (auto applied = apply_attributes(host, u32(bytes, 38), member); !applied) return applied.error();
+  if (auto applied = apply_attributes(listed.host, u32(bytes, 38), member); !applied) return applied.error();
   member.deflated = listed.method == kDeflated;
   member.crc = u32(bytes, 16);
   member.stored_size = u32(bytes, 20);
@@ -304,7 +311,7 @@ Result<void> check_local_header(ByteView header, ByteView extra_bytes, const Lis
   const ZipMember& member = listed.member;
   const bool descriptor = (listed.flags & kDescriptor) != 0;
   SKILL_VERIFIER_TRY(const Extra extra, parse_extra(extra_bytes, member.name));
-  if (auto checked = check_name(member.name, listed.flags, extra); !checked) return checked;
+  if (auto checked = check_name(member.name, listed.flags, listed.host, extra); !checked) return checked;
   std::uint64_t stored = u32(header, 18), expanded = u32(header, 22);
   std::array<std::uint64_t*, 2> fields{&expanded, &stored};
   if (auto applied = apply_zip64(extra, fields, member.name); !applied) return applied;

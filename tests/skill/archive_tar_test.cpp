@@ -188,6 +188,10 @@ TEST_F(TarImport, RefusesDamagedHeaders) {
   member.magic = "ustar  \0"s;
   member.prefix = "0123";
   EXPECT_EQ(refusal_of(tar_member(member), "'n'"), "archive_unsupported") << "GNU incremental";
+  member.prefix = std::string(140, '\0') + "00000001";
+  EXPECT_EQ(refusal_of(tar_member(member), "'n'"), "archive_unsupported") << "real size of a GNU sparse file";
+  member.magic = std::string(8, '\0');
+  EXPECT_EQ(refusal_of(tar_member(member), "'n'"), "archive_unsupported") << "fields that an old header lacks";
 }
 
 TEST_F(TarImport, RefusesAHugeSizeBeforeReadingIt) {

@@ -98,13 +98,24 @@ TEST_F(ZipImport, ReadsMembersWithoutUnixModes) {
   EXPECT_EQ(listing(*package), "f SKILL.md\nd d\n");
 }
 
-TEST_F(ZipImport, ReadsUtf8NamesOnlyWhereTheyAreMarked) {
+TEST_F(ZipImport, KeepsTheBytesOfAUtf8Name) {
   ZipMemberSpec member = file("e\xcc\x81.md", "x");
-  EXPECT_EQ(refusal_of(member, "\xcc\x81"), "archive_path_invalid");
+  for (const std::uint16_t flags : {std::uint16_t{0}, std::uint16_t{1 << 11}}) {
+    member.flags = flags;
+    const auto package = import(zip({member}));
+    ASSERT_TRUE(package.has_value()) << package.error().message;
+    EXPECT_EQ(listing(*package), "f e\xcc\x81.md\n");
+  }
+}
+
+TEST_F(ZipImport, RefusesANameInADosCodePage) {
+  ZipMemberSpec member = file("caf\x82.md", "x");
+  EXPECT_EQ(refusal_of(member, "caf"), "archive_path_invalid") << "not UTF-8";
+  member = file("caf\xc3\xa9.md", "x");
+  member.made_by = 20;
+  EXPECT_EQ(refusal_of(member, "caf"), "archive_path_invalid") << "UTF-8 by chance";
   member.flags = 1 << 11;
-  const auto package = import(zip({member}));
-  ASSERT_TRUE(package.has_value()) << package.error().message;
-  EXPECT_EQ(listing(*package), "f e\xcc\x81.md\n");
+  EXPECT_EQ(refusal_of(member, ""), "accepted");
   member.flags = 0;
   member.extra = zip_extra(0x7075, "\x01????"s + member.name);
   EXPECT_EQ(refusal_of(member, ""), "accepted");
