@@ -13,8 +13,9 @@
 /// Order, host to init:  hello, then either (pack_data* pack_end) or use_prepared, then run (once per command, the next
 ///   one after the exit of the one before), finish. kill may come at any time after hello. End of file = kill and exit.
 /// Order, init to host:  ready (at once when it starts), unpacked, then per command: started, (out | err)*, exit; fault
-///   instead of anything when it cannot go on, after which it exits. A command that cannot be executed still starts and
-///   exits, 127 or 126 as under a shell, with the reason on its standard error.
+///   instead of anything when it cannot go on, after which it reads without heeding until the host hangs up (ten
+///   seconds at most) and exits 1. A command that cannot be executed still starts and exits, 127 or 126 as under a
+///   shell, with the reason on its standard error.
 ///
 /// The container's part: user 0:0. A test has the capabilities SETUID and SETGID, and /skill is a tmpfs owned by the
 /// tested uid. A prepare container has a writable root; besides what package managers want it needs KILL (a process

@@ -62,14 +62,12 @@ int CommandResult::code() const {
   return WIFSIGNALED(exit->wait_status) ? 128 + WTERMSIG(exit->wait_status) : -1;
 }
 
-void InitClient::frame(HostFrame type, std::uint8_t index, std::string_view payload) {
+bool InitClient::frame(HostFrame type, std::uint8_t index, std::string_view payload) {
   Payload bytes;
   bytes.u8(static_cast<std::uint8_t>(type)).u8(index).u8(0).u8(0).text(payload);
-  if (held_) {
-    *held_ += bytes.bytes();
-  } else {
-    stream_->write(bytes.bytes());
-  }
+  if (!held_) return stream_->write(bytes.bytes());
+  *held_ += bytes.bytes();
+  return true;
 }
 
 void InitClient::hello(std::uint32_t uid, std::uint32_t gid, bool prepare, std::uint32_t version) {

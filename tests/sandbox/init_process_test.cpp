@@ -109,7 +109,7 @@ TEST_F(InitProcess, FaultsAndEndsOnFramesOutOfOrder) {
     say(client());
     std::string name = client().next_name();
     if (name == "unpacked") name = client().next_name();
-    EXPECT_EQ(client().next_name(), "end");
+    client().hang_up();
     EXPECT_EQ(init_->wait(), kExited1);
     return name;
   };
@@ -153,6 +153,7 @@ TEST_F(InitProcess, KillsTheCommandWhenTheHostBreaksTheProtocol) {
   ASSERT_EQ(client().next_name(), "started");
   client().run(1, {"true"});
   EXPECT_EQ(client().next_name(), "fault protocol: only kill may come while a command runs");
+  client().hang_up();
   EXPECT_EQ(init_->wait(), kExited1);
 }
 
@@ -197,6 +198,7 @@ TEST_F(InitProcess, RefusesAPackThatIsNotSafe) {
   client().hello();
   client().pack(PackBuilder().file("../escaped", "x").end());
   EXPECT_EQ(client().next_name(), "fault pack_invalid: unsafe path '../escaped'");
+  client().hang_up();
   EXPECT_EQ(init_->wait(), kExited1);
   EXPECT_FALSE(fs::exists(root_->path() / "escaped"));
 }
@@ -206,6 +208,16 @@ TEST_F(InitProcess, RefusesAPackThatStops) {
   client().hello();
   client().pack("SVPACK1\n");
   EXPECT_EQ(client().next_name(), "fault pack_invalid: the pack ends early");
+}
+
+TEST_F(InitProcess, TakesWhatAHostStillWritesAfterAFault) {
+  ASSERT_EQ(client().next_name(), "ready");
+  client().frame(HostFrame::finish, 0, "");
+  EXPECT_EQ(client().next_name(), "fault protocol: a frame that does not belong here");
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(client().frame(HostFrame::pack_data, 0, std::string(1u << 20, 'x')));
+  client().hang_up();
+  EXPECT_EQ(init_->wait(), kExited1);
 }
 
 TEST_F(InitProcess, SaysWhenThePackageDoesNotFit) {
@@ -500,6 +512,7 @@ TEST_F(InitPrepare, RefusesASkillFolderThatBecameALink) {
   ASSERT_EQ(client().shell("rm -r /skill; ln -s /bin /skill").code(), 0);
   client().frame(HostFrame::finish, 0, "");
   EXPECT_EQ(client().next_name(), "fault pack_invalid: /skill is no folder any more");
+  client().hang_up();
   EXPECT_EQ(init_->wait(), kExited1);
   fs::remove(root_->path() / "skill");
   fs::create_directory(root_->path() / "skill");

@@ -9,6 +9,7 @@ constexpr std::size_t kReadBuffer = 64u << 10;
 /// Above every number that a child gives its own descriptors.
 constexpr int kLowestPrivateFd = 10;
 constexpr int kHostPatienceMs = 30'000;
+constexpr std::uint64_t kDrainUs = 10'000'000;
 
 Fd move_away(int fd) {
   return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestPrivateFd));
@@ -71,6 +72,17 @@ bool HostStream::flush() {
     pollfd fds[] = {{out_.get(), POLLOUT, 0}, {in_.get(), 0, 0}};
     if (retry([&] { return ::poll(fds, 2, kHostPatienceMs); }) <= 0) return false;
     if ((fds[0].revents & (POLLERR | POLLNVAL)) != 0 || fds[1].revents != 0) return false;
+  }
+}
+
+void HostStream::drain() {
+  const auto deadline = monotonic_us() + kDrainUs;
+  for (auto now = monotonic_us(); now < deadline; now = monotonic_us()) {
+    pollfd ready{in_.get(), POLLIN, 0};
+    const int wait = static_cast<int>((deadline - now) / 1000 + 1);
+    if (retry([&] { return ::poll(&ready, 1, wait); }) <= 0) return;
+    unread_ = {};
+    if (!fill()) return;
   }
 }
 

@@ -36,6 +36,8 @@ class HostStream {
   bool flush_some();
   /// Writes everything. False when the host is gone or takes nothing for half a minute.
   bool flush();
+  /// Reads and forgets everything until the host hangs up, for ten seconds at most.
+  void drain();
 
  private:
   Fd in_;

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <ctime>
 #include <string>
 #include <utility>
 
@@ -42,6 +44,13 @@ auto retry(Call call) {
   while (result < 0 && errno == EINTR)
     result = call();
   return result;
+}
+
+/// CLOCK_MONOTONIC in microseconds.
+inline std::uint64_t monotonic_us() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 /// The contents of a small file, at most `limit` bytes; empty when it cannot be read.

@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <ctime>
 
 namespace skill_verifier::sandbox::guest {
 namespace {
@@ -14,12 +13,6 @@ constexpr std::uint64_t kPatienceUs = 10'000'000;
 constexpr int kAgainMs = 10;
 
 }  // namespace
-
-std::uint64_t monotonic_us() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
-}
 
 Status Reaper::start() {
   sigset_t child;

@@ -10,9 +10,6 @@
 
 namespace skill_verifier::sandbox::guest {
 
-/// CLOCK_MONOTONIC in microseconds.
-std::uint64_t monotonic_us();
-
 /// Collects ended processes. Every process of the sandbox is a descendant of PID 1, and an orphan becomes its child, so
 /// when the kernel knows no child any more, nothing is left of the job.
 class Reaper {

@@ -25,6 +25,8 @@ int Session::serve() {
     fault = step();
   if (!fault) return 0;
   send(InitFrame::fault, Payload().text(fault->code).text(fault->message));
+  // A host that is still writing its package would get stuck: some engines take nothing more for a process that ended.
+  if (!host_gone_) host_.drain();
   return kFaultExit;
 }
 
