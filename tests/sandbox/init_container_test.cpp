@@ -73,7 +73,7 @@ class InitContainer : public testing::Test {
     const char* host = std::getenv("SKILL_VERIFIER_TEST_DOCKER_HOST");
     if (host == nullptr || !fs::exists(kBusybox)) return;
     engine_ = new ContainerEngine(host);
-    const fs::path built = SKILL_VERIFIER_BINARY_DIR;
+    const fs::path built = fs::path(SKILL_VERIFIER_BINARY_DIR) / "bin";
     const auto probe = bytes_of(built / "skill-verifier-hostile-probe");
     const auto empty = std::string();
     std::vector<ContainerEngine::ImageFile> files{

@@ -96,7 +96,7 @@ RootFolder::RootFolder() {
        {"awk", "cat", "chmod", "cp",     "dd", "env", "head", "id",    "kill", "ln", "ls",     "mkdir",
         "mv",  "od",  "ps",    "printf", "rm", "seq", "sh",   "sleep", "stat", "tr", "setsid", "yes"})
     fs::create_symlink("busybox", path_ / "bin" / applet);
-  fs::copy_file(fs::path(SKILL_VERIFIER_BINARY_DIR) / "skill-verifier-init", path_ / "skill-verifier-init");
+  fs::copy_file(fs::path(SKILL_VERIFIER_BINARY_DIR) / "bin" / "skill-verifier-init", path_ / "skill-verifier-init");
   fs::permissions(path_ / "skill-verifier-init", fs::perms(0755));
   const int null = ::open((path_ / "dev/null").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
   ::close(null);
