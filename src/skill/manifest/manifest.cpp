@@ -196,7 +196,7 @@ class Reader {
     manifest_.test = declaration_.result();
     if (!declaration_.has_command() && options_.discover && files_) use_discovery();
     if (const auto& foreign = declaration_.foreign_runtime()) {
-      if (manifest_.test.command) return refuse(*foreign);
+      if (manifest_.test.command && manifest_.test.declared) return refuse(*foreign);
       report_.warnings.push_back(*foreign);
     }
     return true;

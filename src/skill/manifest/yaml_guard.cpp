@@ -8,6 +8,9 @@
 namespace skill_verifier::skill::manifest {
 namespace {
 
+/// YAML 1.2 limits what may stand before the colon of a key on one line.
+constexpr std::size_t kMaxKeyBytes = 1024;
+
 /// The next code point of well-formed UTF-8.
 char32_t decode(std::string_view text, std::size_t& pos) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -191,6 +194,7 @@ bool YamlGuard::dash(std::size_t start) {
 
 bool YamlGuard::key(std::size_t start, std::size_t end) {
   if (key_start_) return unquoted_colon(end);
+  if (end - start > kMaxKeyBytes) return fail("yaml_unexpected_token", "this key has more than 1024 bytes", start);
   if (!open_level(start, false)) return false;
   key_start_ = start;
   key_end_ = end;

@@ -83,6 +83,10 @@ TEST(Discovery, FindsAMakefileTarget) {
   EXPECT_FALSE(discover({{"GNUmakefile", "x:\n"}, {"Makefile", "test:\n"}}).command);
 }
 
+TEST(Discovery, DoesNotTakeAnotherMeaningOfRuntimeForADeclaration) {
+  EXPECT_EQ(discover({{"package.json", kNpm}}, "name: x\nruntime: Node.js 18\n").runtime, "node:20-alpine");
+}
+
 TEST(Discovery, LeavesADeclaredRuntimeAndDepsAlone) {
   const auto runtime = discover({{"test_a.py", ""}}, "name: x\nmetadata:\n  runtime: my/python:1\n");
   EXPECT_EQ(runtime.runtime, "my/python:1");

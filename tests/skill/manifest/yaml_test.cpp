@@ -262,6 +262,11 @@ std::string many_keys(std::size_t count) {
   return yaml;
 }
 
+TEST(ParseYaml, CapsTheLengthOfAKey) {
+  EXPECT_TRUE(parse_yaml(std::string(1024, 'a') + ": b\n", "f", 1));
+  EXPECT_EQ(parse_yaml(std::string(1025, 'a') + ": b\n", "f", 1).error().code, "yaml_unexpected_token");
+}
+
 TEST(ParseYaml, CapsTheNumberOfNodes) {
   // The mapping itself, and a key and a value each.
   EXPECT_TRUE(parse_yaml(many_keys((kMaxNodes - 1) / 2), "f", 1));
