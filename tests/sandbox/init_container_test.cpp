@@ -235,7 +235,7 @@ TEST_F(InitContainer, FilesAreCountedToo) {
 TEST_F(InitContainer, AForkBombEndsAtItsTimeLimitAndTheSandboxGoesOn) {
   spec_.limits.pids = 64;
   auto& client = begin();
-  client.run(0, {"probe", "fork-bomb"}, 1500);
+  client.run(0, {"probe", "fork-bomb"}, 3000);
   const auto result = client.result();
   ASSERT_TRUE(result.exit) << result.fault;
   EXPECT_EQ(result.exit->reason, ExitReason::timeout);
