@@ -16,7 +16,6 @@ namespace {
 /// Counts up when something else is put into derived images, so that those of an earlier release are not taken for
 /// ours.
 constexpr int kLayout = 1;
-constexpr std::string_view kHosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
 std::string label(const char* name, std::string_view value) {
   return fmt::format("{}={}", name, value);
@@ -92,9 +91,6 @@ awaitable<Result<std::string>> DerivedImages::build(Image runtime) {
 awaitable<Result<std::string>> DerivedImages::fill_and_commit(Image runtime, std::string container_id) {
   auto installing = install_init(container_id);
   SKILL_VERIFIER_CO_TRY_VOID(co_await std::move(installing));
-  auto hosts = co_await engine_.put_archive(container_id, "/etc", tar_of_file("hosts", kHosts, 0644));
-  // An image of a single static program has no /etc and needs none.
-  if (!hosts && hosts.error().code != Errc::not_found) co_return hosts.error();
   ImageLabels labels;
   labels.instance = containers_.instance();
   labels.kind = kDerivedKind;

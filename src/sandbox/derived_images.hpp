@@ -22,9 +22,8 @@ struct InitProgram {
 /// Lower-case hex name of the image that a runtime image and an init give together.
 std::string derived_key(const std::string& runtime_image_id, const std::string& init_sha256);
 
-/// Runtime images with init in them, and an /etc/hosts that knows localhost (a container without a network gets none
-/// from the engine). Each is made once and found again by its labels after a restart; callers that want the same one at
-/// the same time share the work.
+/// Runtime images with init in them. Each is made once and found again by its labels after a restart; callers that want
+/// the same one at the same time share the work.
 class DerivedImages {
  public:
   DerivedImages(core::asio::any_io_executor executor, Engine& engine, Containers& containers, InitProgram init);

@@ -368,7 +368,8 @@ awaitable<Result<std::vector<ImageSummary>>> Engine::list_images(std::vector<std
 }
 
 awaitable<Result<void>> Engine::remove_image(std::string reference, bool force) {
-  const std::string target = "/images/" + net::percent_encode(reference) + (force ? "?force=1" : "");
+  // Without noprune the engine would take an untagged parent along: a runtime image that is known by its id only.
+  const std::string target = "/images/" + net::percent_encode(reference) + "?noprune=1" + (force ? "&force=1" : "");
   auto call = impl_->call("remove image " + core::shorten(reference), Subject::image, request_of("DELETE", target));
   call.limit = impl_->options.slow;
   return impl_->send_for_nothing(std::move(call));

@@ -148,7 +148,7 @@ class Engine {
   awaitable<Result<void>> pull_image(std::string reference, std::function<void(std::string_view)> progress);
   /// Images that carry every label (`key` or `key=value`).
   awaitable<Result<std::vector<ImageSummary>>> list_images(std::vector<std::string> labels);
-  /// By id or reference; `force` also removes one with several tags or a stopped container.
+  /// By id or reference; `force` also removes one with several tags or a stopped container. Its parent always stays.
   awaitable<Result<void>> remove_image(std::string reference, bool force);
 
   /// `body` is the JSON of ContainerCreate. A missing image is `image_missing`.
