@@ -11,7 +11,7 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
 endif()
 
-# One Asio/Beast configuration for every translation unit; the implementation is compiled once (src/net/asio_impl.cpp).
+# One Asio/Beast configuration for every translation unit; the implementation is compiled once (src/core/asio_impl.cpp).
 add_library(skill_verifier_options INTERFACE)
 target_compile_options(skill_verifier_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
@@ -25,9 +25,10 @@ if(SKILL_VERIFIER_SANITIZE)
   # -g1: full debug information triples the compile time of an instrumented coroutine.
   add_compile_options(-fsanitize=${SKILL_VERIFIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${SKILL_VERIFIER_SANITIZE})
-  if(SKILL_VERIFIER_SANITIZE MATCHES "thread")
-    add_compile_options(-Wno-tsan)
-  endif()
+endif()
+if(SKILL_VERIFIER_FUZZ)
+  # The modules under test need coverage too; only the fuzz executables get libFuzzer's main.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 add_link_options(-fuse-ld=lld)
 

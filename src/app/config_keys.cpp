@@ -172,7 +172,7 @@ void add_limit_keys(std::vector<Key>& keys) {
   add("limits.open_files",
       integer<Bytes>(16, 1'048'576, [](Config& c) -> auto& { return c.service.limits.open_files; }));
   add("limits.file_size", size<Bytes>(4096, 64 * kGiB, [](Config& c) -> auto& { return c.service.limits.file_bytes; }));
-  add("limits.output", size<Bytes>(1024, 16 * kMiB, [](Config& c) -> auto& { return c.service.limits.output_bytes; }));
+  add("limits.output", size<Bytes>(1024, 8 * kMiB, [](Config& c) -> auto& { return c.service.limits.output_bytes; }));
   add("limits.max_timeout",
       duration<std::chrono::milliseconds>(1s, 24h, [](Config& c) -> auto& { return c.service.max_test_timeout; }));
   add("package.archive_size",

@@ -94,7 +94,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   if (error || !mkdtemp(scratch.data())) return report_error({Errc::unavailable, "no temporary directory to work in"});
   config->data_dir = scratch;
   config->memory_storage = true;
-  config->sandbox.instance = "cli-" + core::random_hex(8);
+  if (config->sandbox.instance.empty()) config->sandbox.instance = "cli-" + core::random_hex(8);
   config->service.drain = std::chrono::seconds(0);
   config->service.allow_any_path = true;
 

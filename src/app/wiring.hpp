@@ -22,7 +22,7 @@ struct Wiring {
 /// Errors: those of the store and the sandbox; unavailable `data_dir_unusable`.
 Result<std::unique_ptr<Wiring>> wire(Config config);
 
-/// Checks the engine, removes leftovers, starts the workers.
+/// Checks the engine, removes leftovers, starts the workers. After a failure only `stop` may follow.
 core::awaitable<Result<void>> start(Wiring& wiring);
 /// Drains the service, then removes what is left in the engine.
 core::awaitable<void> stop(Wiring& wiring);

@@ -31,12 +31,12 @@ TEST(Attestation, AQuoteCarriesTheReportDataThatSha512sumRecomputes) {
   const Simulator simulator;
   const Daemon daemon("", {{"DSTACK_SOCKET", simulator.socket()}});
   const std::string id = daemon.submit_path(source_dir() / "examples" / "hello-world");
-  const Json job = daemon.wait(id);
+  Json job = daemon.wait(id);
   ASSERT_EQ(job["status"], "completed") << job.dump(2);
 
   const Answer answer = daemon.curl("/verify/" + id + "/attestation");
   ASSERT_EQ(answer.status, 200) << answer.body;
-  const Json document = answer.json();
+  Json document = answer.json();
   const TempDir work;
   const fs::path statement = work.write("statement.json", document.at("statement"));
   const std::string result_hash = first_word(run({"sha256sum", statement.string()}).out);
@@ -57,7 +57,7 @@ TEST(Attestation, ASimulatedQuoteIsNeverCalledReal) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const Simulator simulator;
   const Daemon daemon("", {{"DSTACK_SIMULATOR_ENDPOINT", simulator.socket()}});
-  const Json job = daemon.verify(source_dir() / "examples" / "hello-world");
+  Json job = daemon.verify(source_dir() / "examples" / "hello-world");
   EXPECT_EQ(job["result"]["attestation"]["verifier"], "dstack-sdk");
   EXPECT_EQ(job["result"]["attestation"]["teeType"], "simulated");
 }
@@ -66,7 +66,7 @@ TEST(Attestation, AnAgentThatQuotesOtherBytesIsNotBelieved) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const Simulator simulator({"--zero-report-data"});
   const Daemon daemon("", {{"DSTACK_SOCKET", simulator.socket()}});
-  const Json job = daemon.verify(source_dir() / "examples" / "hello-world");
+  Json job = daemon.verify(source_dir() / "examples" / "hello-world");
   EXPECT_EQ(job["status"], "completed");
   EXPECT_TRUE(job["result"]["attestation"]["quote"].is_null());
   EXPECT_EQ(job["result"]["attestation"]["verifier"], "none");
@@ -75,7 +75,7 @@ TEST(Attestation, AnAgentThatQuotesOtherBytesIsNotBelieved) {
 TEST(Attestation, RequiredMeansThatAJobWithoutAQuoteFails) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const Daemon daemon("attestation: {required: true}\n", {{"DSTACK_SOCKET", "/nonexistent/dstack.sock"}});
-  const Json job = daemon.verify(source_dir() / "examples" / "hello-world");
+  Json job = daemon.verify(source_dir() / "examples" / "hello-world");
   EXPECT_EQ(job["status"], "failed") << job.dump(2);
   EXPECT_TRUE(job["error"].is_string());
 }

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "e2e/harness.hpp"
 
@@ -60,18 +61,21 @@ TEST(Verify, TakesAnArchive) {
 TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const TempDir work;
-  Process process({program("skill-verifier").string(), "verify",
-                   (source_dir() / "examples" / "hostile" / "sleeper").string(), "--set", "engine.pull=false", "--set",
-                   "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set", "engine.instance=interrupted"},
+  work.write("sleeper/SKILL.md",
+             "---\nname: sleeper\ndescription: Sleeps.\nmetadata:\n  test_command: sleep 100\n  test_timeout: 120s\n---\n");
+  const std::string label = "label=skill-verifier.instance=interrupted-" + std::to_string(getpid());
+  Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
+                   "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set",
+                   "engine.instance=interrupted-" + std::to_string(getpid())},
                   {{"DOCKER_HOST", docker_host()}}, work.path() / "log");
-  const std::vector<std::string> list = {"ps", "-q", "--filter", "label=skill-verifier.instance=interrupted"};
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (docker(list).empty() && process.running() && std::chrono::steady_clock::now() < end) {
-  }
-  ASSERT_NE(docker(list), "") << process.log();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::string running;
+  while (running.empty() && process.running() && std::chrono::steady_clock::now() < end)
+    running = docker({"ps", "-q", "--filter", label});
+  ASSERT_NE(running, "") << process.log();
   process.signal(SIGINT);
   EXPECT_EQ(process.wait(std::chrono::seconds(30)).value_or(-1), 3) << process.log();
-  EXPECT_EQ(docker({"ps", "-aq", "--filter", "label=skill-verifier.instance=interrupted"}), "");
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", label}), "");
 }
 
 TEST(Lint, PrintsOneObjectALineAndExitsOneWhenAManifestIsRefused) {

@@ -14,7 +14,7 @@ class Examples : public testing::Test {
   void SetUp() override { SKILL_VERIFIER_NEEDS_ENGINE(); }
 
   static Json result_of(const std::string& example) {
-    const Json job = daemon_->wait(daemon_->submit(Json{{"skillPath", "./examples/" + example}}));
+    Json job = daemon_->wait(daemon_->submit(Json{{"skillPath", "./examples/" + example}}));
     EXPECT_EQ(job.at("status"), "completed") << job.dump(2);
     return job.value("result", Json::object());
   }
@@ -29,7 +29,7 @@ std::vector<std::string> names(const Json& object) {
 }
 
 TEST_F(Examples, HelloWorldPassesWithThePredecessorsMembersInOrder) {
-  const Json result = result_of("hello-world");
+  Json result = result_of("hello-world");
   const auto members = names(result);
   ASSERT_GE(members.size(), 6u);
   EXPECT_EQ(std::vector<std::string>(members.begin(), members.begin() + 6),
@@ -48,7 +48,7 @@ TEST_F(Examples, HelloWorldPassesWithThePredecessorsMembersInOrder) {
 }
 
 TEST_F(Examples, NodeAppInstallsAndPasses) {
-  const Json result = result_of("node-app");
+  Json result = result_of("node-app");
   EXPECT_EQ(result["skillId"], "node-example@1.0.0");
   EXPECT_EQ(result["result"]["passed"], true) << result.dump(2);
   EXPECT_NE(result["result"]["stdout"].get<std::string>().find("5 assertions passed"), std::string::npos);
@@ -56,28 +56,28 @@ TEST_F(Examples, NodeAppInstallsAndPasses) {
 }
 
 TEST_F(Examples, PythonScriptInstallsAndPasses) {
-  const Json result = result_of("python-script");
+  Json result = result_of("python-script");
   EXPECT_EQ(result["skillId"], "python-example@1.0.0");
   EXPECT_EQ(result["result"]["passed"], true) << result.dump(2);
   EXPECT_NE(result["result"]["stderr"].get<std::string>().find("Ran 3 tests"), std::string::npos);
 }
 
 TEST_F(Examples, HermesPassesAllSixChecksWithoutANetwork) {
-  const Json result = result_of("hermes-verified");
+  Json result = result_of("hermes-verified");
   EXPECT_EQ(result["skillId"], "hermes@1.0.0");
   EXPECT_EQ(result["result"]["passed"], true) << result.dump(2);
   EXPECT_NE(result["result"]["stdout"].get<std::string>().find("6 of 6 checks passed"), std::string::npos);
 }
 
 TEST_F(Examples, UntestedSkillIsNeverAPass) {
-  const Json result = result_of("untested-skill");
+  Json result = result_of("untested-skill");
   EXPECT_TRUE(result["result"]["passed"].is_null());
   EXPECT_TRUE(result["result"]["exitCode"].is_null());
   EXPECT_EQ(result["verdict"], "untested");
 }
 
 TEST_F(Examples, FailingSkillShowsItsStatusAndOutput) {
-  const Json result = result_of("failing-skill");
+  Json result = result_of("failing-skill");
   EXPECT_EQ(result["result"]["passed"], false);
   EXPECT_EQ(result["result"]["exitCode"], 7);
   EXPECT_EQ(result["result"]["stdout"], "2 + 2 is 5\n");

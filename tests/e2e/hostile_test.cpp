@@ -19,19 +19,19 @@ class Hostile : public testing::Test {
   void SetUp() override { SKILL_VERIFIER_NEEDS_ENGINE(); }
 
   static Json result_of(const std::string& example) {
-    const Json job = daemon_->verify(source_dir() / "examples" / "hostile" / example);
+    Json job = daemon_->verify(source_dir() / "examples" / "hostile" / example);
     EXPECT_EQ(job.at("status"), "completed") << job.dump(2);
     return job.value("result", Json::object());
   }
   /// Probes exit 0 when every attempt was stopped, and print what was not.
   static void expect_contained(const std::string& example) {
-    const Json result = result_of(example);
+    Json result = result_of(example);
     EXPECT_EQ(result["outcome"], "exited") << result.dump(2);
     EXPECT_EQ(result["result"]["exitCode"], 0) << result.dump(2);
     EXPECT_EQ(result["result"]["passed"], true);
   }
   static void expect_outcome(const std::string& example, const std::string& outcome) {
-    const Json result = result_of(example);
+    Json result = result_of(example);
     EXPECT_EQ(result["outcome"], outcome) << result.dump(2);
     EXPECT_EQ(result["result"]["passed"], false);
     EXPECT_EQ(result["verdict"], "failed");
@@ -71,7 +71,7 @@ TEST_F(Hostile, SocketSearchFindsNone) {
 }
 
 TEST_F(Hostile, OutputFloodIsKeptFromBothEnds) {
-  const Json result = result_of("output-flood");
+  Json result = result_of("output-flood");
   EXPECT_EQ(result["outcome"], "exited");
   EXPECT_EQ(result["truncated"], true);
   const std::string out = result["result"]["stdout"];
@@ -81,7 +81,7 @@ TEST_F(Hostile, OutputFloodIsKeptFromBothEnds) {
 }
 
 TEST_F(Hostile, TheServiceStillVerifiesAfterAllThat) {
-  const Json job = daemon_->verify(source_dir() / "examples" / "hello-world");
+  Json job = daemon_->verify(source_dir() / "examples" / "hello-world");
   EXPECT_EQ(job["result"]["result"]["passed"], true);
 }
 

@@ -38,11 +38,11 @@ TEST(Restart, KillNineLosesNoAcknowledgedJobAndLeavesNoContainer) {
     daemon.start();
   }
   for (const std::string& id : acknowledged) {
-    const Json job = daemon.wait(id);
+    Json job = daemon.wait(id);
     EXPECT_EQ(job["status"], "completed") << job.dump(2);
     EXPECT_EQ(job["result"]["result"]["stdout"], "done\n");
   }
-  const Json list = daemon.curl("/jobs?limit=500").json();
+  Json list = daemon.curl("/jobs?limit=500").json();
   EXPECT_EQ(list["total"], acknowledged.size()) << "a job stands twice or was lost";
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_EQ(daemon.containers(), std::vector<std::string>{});
@@ -58,7 +58,7 @@ TEST(Restart, SigtermLetsAShortJobFinish) {
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_EQ(daemon.containers(), std::vector<std::string>{});
   daemon.start();
-  const Json job = daemon.curl("/verify/" + id).json();
+  Json job = daemon.curl("/verify/" + id).json();
   EXPECT_EQ(job["status"], "completed") << "it should have been finished before the restart: " << job.dump(2);
 }
 
@@ -72,7 +72,7 @@ TEST(Restart, SigtermPutsALongJobBackAndTheNextStartRunsIt) {
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_EQ(daemon.containers(), std::vector<std::string>{});
   daemon.start();
-  const Json job = daemon.wait(id);
+  Json job = daemon.wait(id);
   EXPECT_EQ(job["status"], "completed");
   EXPECT_EQ(job["result"]["result"]["stdout"], "finished\n");
 }

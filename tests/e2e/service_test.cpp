@@ -101,13 +101,13 @@ TEST_F(LiveService, ARegistryZipWithoutModesIsRepairedVisibly) {
   const Answer answer =
       daemon_->curl("/verify", {"-H", "Content-Type: application/zip", "--data-binary", "@" + archive});
   ASSERT_EQ(answer.status, 202) << answer.body;
-  const Json job = daemon_->wait(answer.json()["jobId"]);
+  Json job = daemon_->wait(answer.json()["jobId"]);
   EXPECT_EQ(job["result"]["result"]["stdout"], "repaired\n");
   EXPECT_NE(job["result"]["notes"].dump().find("mode_repaired"), std::string::npos) << job.dump(2);
 }
 
 TEST_F(LiveService, HealthCountsJobs) {
-  const Json health = daemon_->curl("/health").json();
+  Json health = daemon_->curl("/health").json();
   EXPECT_EQ(health["status"], "ok");
   EXPECT_EQ(health["jobs"]["total"], health["jobs"]["pending"].get<int>() + health["jobs"]["running"].get<int>() +
                                          health["jobs"]["completed"].get<int>() + health["jobs"]["failed"].get<int>());
