@@ -93,7 +93,8 @@ struct Connection::Impl {
   std::string block;  ///< of the body
   SteadyTime body_deadline;
   bool idle = true;
-  bool gone = false;  ///< the client is: nothing can be sent any more
+  bool gone = false;    ///< the client is: nothing can be sent any more
+  bool unread = false;  ///< something that the client sends will not be read
 };
 
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionGroup& group)
@@ -126,7 +127,7 @@ awaitable<void> Connection::run() {
     }
     if (!again) break;
   }
-  co_await impl_->linger();
+  if (impl_->unread && !impl_->group.stopping) co_await impl_->linger();
 }
 
 awaitable<void> Connection::refuse(Problem problem) {
@@ -202,7 +203,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     log_request(request, response, false, began);
     co_return false;
   }
-  const bool unread = request.head.has_body() && !(parser && parser->is_done());
+  unread = request.head.has_body() && !(parser && parser->is_done());
   const bool raw_stream = response.stream && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request.head, request.id, last);
@@ -215,6 +216,7 @@ awaitable<bool> Connection::Impl::send_problem(Problem problem) {
   Request request;
   request.id = core::new_request_id();
   const Response response = problem_response(problem, {}, request.id);
+  unread = true;
   core::log::debug("request refused", {{"status", response.status}, {"code", problem.code}, {"request", request.id}});
   co_return co_await send(response, request.head, request.id, true);
 }

@@ -157,7 +157,8 @@ Result<MultipartEvent> MultipartParser::read_header() {
   const std::string_view rest = std::string_view(buffer_).substr(consumed_);
   if (rest.starts_with("\r\n")) return invalid("part without a Content-Disposition");
   const auto end = rest.find("\r\n\r\n");
-  if (std::min(end, rest.size()) > limits_.part_header_bytes)
+  // Up to three bytes of the end may have arrived already.
+  if (std::min(end, rest.size()) > limits_.part_header_bytes + (end == std::string_view::npos ? 3 : 0))
     return Error(Errc::too_large, "multipart_header_too_large",
                  "header of a part is longer than " + std::to_string(limits_.part_header_bytes) + " bytes");
   if (end == std::string_view::npos) return event(MultipartEvent::Kind::need_more);

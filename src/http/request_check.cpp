@@ -62,8 +62,12 @@ tl::expected<void, Problem> read_target(std::string_view target, RequestHead& he
   // RFC 9112 §3.2.2: a server accepts the absolute form although only proxies are sent it.
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (target.size() < scheme.size() || !equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-    const auto slash = target.find('/', scheme.size());
-    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+    target.remove_prefix(std::min(target.find_first_of("/?", scheme.size()), target.size()));
+    if (target.empty() || target.front() == '?') {
+      head.path = "/";
+      head.query = target.substr(std::min<std::size_t>(1, target.size()));
+      return {};
+    }
     break;
   }
   if (target.front() != '/')

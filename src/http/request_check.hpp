@@ -11,7 +11,7 @@
 
 namespace skill_verifier::http {
 
-/// A request's head. Every view points into the text that was parsed.
+/// A request's head. Every view points into the text that was parsed, or to a literal.
 struct RequestHead {
   std::string_view method;
   std::string_view path;   ///< as sent, still percent-encoded; starts with `/`, or is `*` for OPTIONS

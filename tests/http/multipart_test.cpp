@@ -172,6 +172,15 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"endless preamble", std::string(3000, 'x') + "\r\n" + part("a", "1") + "--B--", "multipart_invalid"},
         Bad{"too many parts", parts(17), "multipart_too_many_parts"}));
 
+TEST(MultipartParser, AcceptsAHeaderOfExactlyTheLimitHoweverItIsCut) {
+  const std::string begin = "Content-Disposition: form-data; name=a\r\nX: ";
+  const std::string header = begin + std::string(4096 - begin.size(), 'x');
+  for (std::size_t size = 1; size < 20; ++size) {
+    EXPECT_TRUE(parse("--B\r\n" + header + "\r\n\r\n1\r\n--B--", size)) << size;
+    EXPECT_FALSE(parse("--B\r\n" + header + "x\r\n\r\n1\r\n--B--", size)) << size;
+  }
+}
+
 TEST(MultipartParser, AcceptsAsManyPartsAsAllowed) {
   EXPECT_TRUE(parse(parts(16), 100));
 }

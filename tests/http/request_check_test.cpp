@@ -68,6 +68,10 @@ TEST(ParseRequestHead, TakesThePathOutOfAnAbsoluteTarget) {
   const auto bare = parse_request_head("GET http://example.org HTTP/1.1\r\nHost: example.org\r\n\r\n");
   ASSERT_TRUE(bare);
   EXPECT_EQ(bare->path, "/");
+  const auto query = parse_request_head("GET http://example.org?a=/b HTTP/1.1\r\nHost: example.org\r\n\r\n");
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->path, "/");
+  EXPECT_EQ(query->query, "a=/b");
 }
 
 TEST(ParseRequestHead, TakesAStarOnlyForOptions) {
