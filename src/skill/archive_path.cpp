@@ -85,7 +85,7 @@ Result<std::string> normalize_path(std::string_view name) {
   if (name.empty() || name == ".") return std::string();
   if (name.ends_with('/')) name.remove_suffix(1);
 
-  const std::string path(name);
+  std::string path(name);
   while (true) {
     const std::size_t slash = name.find('/');
     if (auto checked = check_segment(name.substr(0, slash), whole); !checked) return checked.error();
@@ -102,9 +102,9 @@ std::string folded_path(std::string_view path) {
     return folded;
   }
   utf8proc_uint8_t* folded = nullptr;
-  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+  constexpr auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
   const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(path.data()),
-                                               static_cast<utf8proc_ssize_t>(path.size()), &folded, kOptions);
+                                               static_cast<utf8proc_ssize_t>(path.size()), &folded, options);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(folded, &std::free);
   if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
   if (length < 0) return std::string(path);

@@ -93,8 +93,8 @@ class CompressedSource : public ByteSource {
 class GzipSource final : public CompressedSource {
  public:
   explicit GzipSource(FileSource file) : CompressedSource(std::move(file), "gzip") {
-    constexpr int kGzipOnly = 16;
-    if (inflateInit2(&stream_, MAX_WBITS + kGzipOnly) != Z_OK) throw std::bad_alloc();
+    constexpr int gzip_only = 16;
+    if (inflateInit2(&stream_, MAX_WBITS + gzip_only) != Z_OK) throw std::bad_alloc();
   }
   ~GzipSource() override { inflateEnd(&stream_); }
   GzipSource(const GzipSource&) = delete;

@@ -18,9 +18,10 @@ namespace skill_verifier::skill {
 namespace {
 
 constexpr std::size_t kBlock = kTarBlockBytes;
-constexpr std::uint64_t kMaxMetadataBytes = 64 * 1024;      // of one extended header, and the allowance at the start
-constexpr std::uint64_t kMetadataBytesPerEntry = 4 * 1024;  // that every member adds to the allowance
-constexpr std::uint64_t kMaxTrailingBytes = 1024 * 1024;    // zeros after the end; writers pad to 10 KiB, tapes to more
+constexpr std::size_t kCommonBytes = 345;                   // of a header, in all dialects
+constexpr std::uint64_t kMaxMetadataBytes = 64u << 10;      // of one extended header, and the allowance at the start
+constexpr std::uint64_t kMetadataBytesPerEntry = 4u << 10;  // that every member adds to the allowance
+constexpr std::uint64_t kMaxTrailingBytes = 1u << 20;       // zeros after the end; writers pad to 10 KiB, tapes to more
 
 using Block = std::array<std::uint8_t, kBlock>;
 using BlockView = std::span<const std::uint8_t, kBlock>;
@@ -82,7 +83,6 @@ Result<Header> parse_header(const Block& block) {
   if (magic == std::string_view("ustar\0", 6)) dialect = Dialect::posix;
   if (magic == "ustar ") dialect = Dialect::gnu;
   // What follows in GNU's own headers are times and sparse maps, which some programs honour whatever the type is.
-  constexpr std::size_t kCommonBytes = 345;
   const bool known = dialect != Dialect::v7 || is_zero(core::as_bytes(magic));
   if (!known || (dialect != Dialect::posix && !is_zero(ByteView(block).subspan(kCommonBytes)))) {
     return about("archive_unsupported", name, "has a tar header of an unknown dialect or an incremental archive");
@@ -107,9 +107,10 @@ struct PaxRecord {
 
 /// Takes one "length key=value\n" off the front.
 Result<PaxRecord> take_pax_record(std::string_view& text) {
+  const char* const begin = text.data();
   std::size_t length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  const auto digits = static_cast<std::size_t>(end - text.data());
+  const auto [end, error] = std::from_chars(begin, begin + text.size(), length);
+  const auto digits = static_cast<std::size_t>(end - begin);
   if (error != std::errc() || length > text.size() || length < digits + 3 || text[digits] != ' ' ||
       text[length - 1] != '\n') {
     return unreadable("a pax header holds a malformed record");
@@ -149,8 +150,9 @@ Result<void> apply_pax_record(const PaxRecord& record, Overrides& overrides) {
   }
   if (record.key == "size") {
     std::uint64_t size = 0;
-    const char* const end = record.value.data() + record.value.size();
-    const auto [stop, error] = std::from_chars(record.value.data(), end, size);
+    const char* const begin = record.value.data();
+    const char* const end = begin + record.value.size();
+    const auto [stop, error] = std::from_chars(begin, end, size);
     if (error != std::errc() || stop != end) return unreadable("a pax header sets a size that is not a number");
     overrides.size = size;
   }
@@ -353,12 +355,12 @@ Result<std::optional<ArchiveEntry>> TarReader::next() {
 }  // namespace
 
 bool is_tar_header(BlockView block) {
-  constexpr std::size_t kAt = 148, kLength = 8;  // counted as spaces in its own sum
+  constexpr std::size_t checksum_at = 148, checksum_bytes = 8;  // counted as spaces in its own sum
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kBlock; ++i) {
-    sum += i >= kAt && i < kAt + kLength ? std::uint8_t{' '} : block[i];
+    sum += i >= checksum_at && i < checksum_at + checksum_bytes ? std::uint8_t{' '} : block[i];
   }
-  return parse_number(field(block, kAt, kLength)) == sum;
+  return parse_number(field(block, checksum_at, checksum_bytes)) == sum;
 }
 
 std::unique_ptr<ArchiveReader> make_tar_reader(std::unique_ptr<ByteSource> source) {

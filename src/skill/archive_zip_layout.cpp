@@ -27,6 +27,7 @@ constexpr std::uint16_t kCompressionLevel = 3 << 1;  // deflate's, of no consequ
 constexpr std::uint16_t kKnownFlags = kCompressionLevel | kDescriptor | kUtf8;
 constexpr std::uint16_t kZip64Extra = 0x0001, kUnicodePathExtra = 0x7075, kAesExtra = 0x9901;
 constexpr std::uint16_t kStored = 0, kDeflated = 8, kAesMethod = 99;
+constexpr std::uint8_t kUnix = 3, kDarwin = 19;  // hosts whose attributes hold a Unix mode
 constexpr std::uint32_t kIn64 = 0xFFFFFFFF;
 constexpr std::size_t kMaxNameBytes = 4096;
 constexpr std::uint64_t kMaxDirectoryBytes = 4u << 20;
@@ -156,7 +157,6 @@ Result<Extra> parse_extra(ByteView bytes, std::string_view name) {
 }
 
 bool is_unix(std::uint8_t host) {
-  constexpr std::uint8_t kUnix = 3, kDarwin = 19;
   return host == kUnix || host == kDarwin;
 }
 
@@ -203,14 +203,14 @@ struct Listed {
 
 /// Unix type and mode stand in the upper half of the external attributes; DOS knows a directory bit.
 Result<void> apply_attributes(std::uint8_t host, std::uint32_t attributes, ZipMember& member) {
-  constexpr std::uint32_t kDosDirectory = 0x10;
+  constexpr std::uint32_t dos_directory = 0x10;
   const std::uint32_t mode = attributes >> 16, type = mode & S_IFMT;
   member.directory = member.name.ends_with('/');
   if (type == S_IFLNK) return about("archive_link", member.name, "is a symbolic link");
   if (type != 0 && type != S_IFREG && type != S_IFDIR) {
     return about("archive_special_file", member.name, "is neither a file nor a directory");
   }
-  const bool says_directory = type == S_IFDIR || (attributes & kDosDirectory) != 0;
+  const bool says_directory = type == S_IFDIR || (attributes & dos_directory) != 0;
   const bool says_file = type == S_IFREG;
   if ((member.directory && says_file) || (!member.directory && says_directory)) {
     return about("archive_unreadable", member.name, "is a directory by its name or its mode, but not by both");

@@ -15,7 +15,7 @@ namespace skill_verifier::skill {
 
 /// What one read or write moves at most: large enough that the system call costs nothing, small enough that an import
 /// stays far below a megabyte.
-inline constexpr std::size_t kCopyBytes = 64 * 1024;
+inline constexpr std::size_t kCopyBytes = 64u << 10;
 
 /// Owns a descriptor.
 class FileDescriptor {

@@ -32,10 +32,10 @@ bool is_ignored_anywhere(std::string_view segment) {
   return segment == ".git" || segment == ".DS_Store";
 }
 
-/// Left out at the root: what registries and archivers add (facts: ClawHub's metadata, macOS resource forks).
+/// Left out at the root: what registries and archivers add (ClawHub's metadata, macOS resource forks).
 bool is_ignored_at_root(std::string_view segment) {
-  constexpr std::array<std::string_view, 4> kNames{"_meta.json", ".clawhub", ".clawdhub", "__MACOSX"};
-  return std::ranges::find(kNames, segment) != kNames.end();
+  constexpr std::array<std::string_view, 4> names{"_meta.json", ".clawhub", ".clawdhub", "__MACOSX"};
+  return std::ranges::find(names, segment) != names.end();
 }
 
 bool is_manifest_name(std::string_view name) {

@@ -1,6 +1,5 @@
 #include <archive.h>
 #include <archive_entry.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <locale.h>
 

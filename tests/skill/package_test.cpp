@@ -1,8 +1,6 @@
 #include "skill_verifier/skill/package.hpp"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <fstream>
 #include <string>
@@ -14,7 +12,6 @@
 namespace skill_verifier::skill {
 namespace {
 
-using ::testing::HasSubstr;
 using namespace std::string_literals;
 
 class ImportArchive : public PackageTest {};
@@ -153,6 +150,7 @@ TEST_F(ImportArchive, BoundsTheNumberOfIgnoredEntries) {
   PackageLimits limits;
   limits.files = 2;
   std::vector<std::string> members{tar_file("SKILL.md", "x")};
+  members.reserve(17);
   for (int i = 0; i < 16; ++i) {
     members.push_back(tar_file(".git/" + std::to_string(i), "x"));
   }
@@ -176,6 +174,7 @@ TEST_F(ImportArchive, RefusesAnArchiveAboveItsOwnLimit) {
 
 TEST_F(ImportArchive, StopsABombWhileExpanding) {
   std::vector<std::string> members;
+  members.reserve(6);
   for (int i = 0; i < 6; ++i) {
     members.push_back(tar_file("zeros" + std::to_string(i), std::string(10u << 20, '\0')));
   }

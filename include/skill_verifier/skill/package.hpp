@@ -12,7 +12,7 @@
 
 namespace skill_verifier::skill {
 
-/// Limits of facts/skills.md §1.7 "Container"; every one can be configured.
+/// What ClawHub allows, and bounds on names and counts far above any published skill. Every one can be configured.
 struct PackageLimits {
   std::uint64_t archive_bytes = 50u << 20;   ///< as received
   std::uint64_t expanded_bytes = 50u << 20;  ///< sum of the files, enforced while expanding
