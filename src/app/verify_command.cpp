@@ -95,6 +95,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   config->data_dir = scratch;
   config->memory_storage = true;
   if (config->sandbox.instance.empty()) config->sandbox.instance = "cli-" + core::random_hex(8);
+  config->sandbox.keep_images = false;
   config->service.drain = std::chrono::seconds(0);
   config->service.allow_any_path = true;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -97,6 +98,7 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
                                                                            std::string key);
   awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
+  awaitable<void> remove_images();
   Error not_allowed(const std::string& reference) const;
   ContainerSpec spec_of(Role role, std::string image_id, const std::string& job_id, int attempt, bool bridge,
                         const Limits& limits) const;
@@ -342,6 +344,18 @@ awaitable<void> DockerSandbox::stop() {
     log::warn("container left behind", {{"container", id}});
   // What still tries refers to this object.
   co_await containers_.settle(options_.timeouts.remove);
+  if (!options_.keep_images) co_await remove_images();
+}
+
+awaitable<void> DockerSandbox::remove_images() {
+  auto images = co_await engine_.list_images({fmt::format("{}={}", kLabelInstance, options_.instance)});
+  if (!images) co_return;
+  // A prepared image stands on a derived one: newest first.
+  std::ranges::sort(*images, std::ranges::greater{}, &ImageSummary::created);
+  for (const auto& image : *images) {
+    const auto removed = co_await engine_.remove_image(image.id, false);
+    if (!removed) log::warn("image left behind", {{"image", image.id}, {"why", removed.error().message}});
+  }
 }
 
 }  // namespace

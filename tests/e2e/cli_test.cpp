@@ -58,6 +58,13 @@ TEST(Verify, TakesAnArchive) {
             run({"sha256sum", archive}).out);
 }
 
+TEST(Verify, LeavesNoImageInTheEngine) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const std::string before = docker({"images", "-aq"});
+  EXPECT_EQ(verify("hello-world").exit_code, 0);
+  EXPECT_EQ(docker({"images", "-aq"}), before);
+}
+
 TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const TempDir work;

@@ -39,7 +39,7 @@ TEST_F(DockerSandboxTest, GivesTheCommandACleanEnvironment) {
   auto asked = request({"env"});
   asked.command.env = {{"GREETING", "hi there"}};
   EXPECT_EQ(must_run(std::move(asked)).out.text(),
-            "PATH=/bin\nHOME=/tmp\nPWD=/skill\nLANG=C.UTF-8\nGREETING=hi there\n");
+            base_.env.at(0) + "\nHOME=/tmp\nPWD=/skill\nLANG=C.UTF-8\nGREETING=hi there\n");
 }
 
 TEST_F(DockerSandboxTest, RunsAsNobodyInTheSkillFolder) {
@@ -173,7 +173,7 @@ TEST_F(DockerSandboxTest, RunsInAnImageOfASingleStaticProgram) {
 TEST_F(DockerSandboxTest, GivesTheImageThatTheEngineHas) {
   EXPECT_THAT(base_.id, StartsWith("sha256:"));
   EXPECT_EQ(base_.reference, "base");
-  EXPECT_THAT(base_.env, ElementsAre("PATH=/bin"));
+  EXPECT_THAT(base_.env, ElementsAre(StartsWith("PATH=")));
 }
 
 TEST_F(DockerSandboxTest, RefusesImagesThatAreNotAllowed) {
