@@ -63,7 +63,7 @@ core::awaitable<int> verify_one(Wiring& wiring, service::Submission submission) 
   if (!job) co_return report_error(job.error());
   if (job->state == store::JobState::completed) {
     // Stored compact; a person reads this.
-    std::printf("%s\n", nlohmann::ordered_json::parse(job->result).dump(2).c_str());
+    std::printf("%s\n", core::OrderedJson::parse(job->result).dump(2).c_str());
   } else {
     std::fprintf(stderr, "%s\n", job->error.c_str());
   }
