@@ -21,7 +21,7 @@ make_toolbox() {
   done
   printf '==> building the toolbox root file system (about a minute)\n' >&2
   mmdebstrap --quiet --format=tar --mode=root --variant=apt --aptopt='APT::Install-Recommends "false"' "${options[@]}" \
-    --include=ca-certificates,curl,jq,python3,python3-pip,nodejs,npm --customize-hook='ln -sf python3 "$1/usr/bin/python"' \
+    --dpkgopt=force-unsafe-io --include=ca-certificates,curl,jq,python3,python3-pip,nodejs,npm --customize-hook='ln -sf python3 "$1/usr/bin/python"' \
     --customize-hook='rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
     bookworm "$cache/toolbox.tar.part"

@@ -238,6 +238,7 @@ Config default_config() {
       {"python:3.11-alpine", "python:3.11-alpine"},
       {"python:3.12-alpine", "python:3.12-alpine"},
       {"debian:bookworm-slim", "debian:bookworm-slim"},
+      {"debian:12-slim", "debian:12-slim"},
   };
   return config;
 }
