@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service_process.hpp"
+
+namespace skill_verifier::bench {
+
+/// One line of the table: a value, and the bounds that it should keep.
+struct Row {
+  std::string what;
+  double value = 0;
+  std::string unit;
+  std::optional<double> least;
+  std::optional<double> most;
+
+  bool has_target() const { return least || most; }
+  bool reached() const { return (!least || value >= *least) && (!most || value <= *most); }
+};
+
+struct Figure {
+  std::vector<Row> rows;
+  Json details;  ///< everything that was measured
+};
+
+/// What the service adds to the bare engine calls for one job.
+Figure measure_cold_path(Setup& setup);
+/// How long POST /verify takes while eight jobs run.
+Figure measure_submit_latency(Setup& setup);
+/// GET /verify/{id} against a bare Beast server. `hello` is the program of hello_server.cpp.
+Figure measure_read_rate(Setup& setup, const fs::path& hello);
+/// Resident memory of the idle service before and after many jobs.
+Figure measure_memory(Setup& setup);
+
+}  // namespace skill_verifier::bench

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace skill_verifier::bench {
+
+/// What the tested command prints; the raw side of the comparison runs the same text.
+inline constexpr std::string_view kGreeting = "Hello from skill!";
+inline constexpr std::string_view kGreetingScript = "echo 'Hello from skill!' && exit 0";
+
+/// Writes a small skill (SKILL.md and three more files, 6 KiB in all) whose test is `sh -c SCRIPT` into `folder`.
+void write_skill(const std::filesystem::path& folder, std::string_view script);
+/// The same folder as a tar.gz with the folder as its only top-level entry.
+std::string pack_tar_gz(const std::filesystem::path& folder);
+
+}  // namespace skill_verifier::bench
