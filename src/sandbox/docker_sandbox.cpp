@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -348,13 +347,16 @@ awaitable<void> DockerSandbox::stop() {
 }
 
 awaitable<void> DockerSandbox::remove_images() {
-  auto images = co_await engine_.list_images({fmt::format("{}={}", kLabelInstance, options_.instance)});
-  if (!images) co_return;
-  // A prepared image stands on a derived one: newest first.
-  std::ranges::sort(*images, std::ranges::greater{}, &ImageSummary::created);
-  for (const auto& image : *images) {
-    const auto removed = co_await engine_.remove_image(image.id, false);
-    if (!removed) log::warn("image left behind", {{"image", image.id}, {"why", removed.error().message}});
+  // A prepared image stands on a derived one, which cannot go first.
+  for (const auto* kind : {kPreparedKind, kDerivedKind}) {
+    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, options_.instance),
+                                             fmt::format("{}={}", kLabelImage, kind)};
+    const auto images = co_await engine_.list_images(labels);
+    if (!images) co_return;
+    for (const auto& image : *images) {
+      const auto removed = co_await engine_.remove_image(image.id, false);
+      if (!removed) log::warn("image left behind", {{"image", image.id}, {"why", removed.error().message}});
+    }
   }
 }
 

@@ -141,6 +141,18 @@ TEST_F(DockerSandboxLifeTest, RemovesImagesThatHoldAnotherInit) {
   EXPECT_NE(images(kDerivedKind), old_derived);
 }
 
+TEST_F(DockerSandboxLifeTest, RemovesItsImagesWhenItIsForOneUseOnly) {
+  stop();
+  options_.keep_images = false;
+  start();
+  must_run(shell("true"));
+  must_prepare(deps("true"));
+  must_prepare(deps("echo other"));
+  stop();
+  EXPECT_THAT(images(kPreparedKind), IsEmpty());
+  EXPECT_THAT(images(kDerivedKind), IsEmpty());
+}
+
 TEST_F(DockerSandboxLifeTest, SaysThatTheEngineIsGoneInTheMiddleOfARun) {
   if (!behind_relay()) GTEST_SKIP() << "the engine is not at a Unix socket";
   must_run(shell("true"));

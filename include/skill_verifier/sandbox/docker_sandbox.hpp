@@ -36,7 +36,7 @@ struct DockerSandboxOptions {
   std::uint64_t prepared_bytes = 4ull << 30;  ///< of all images kept after test_deps; least recently used go first
   std::size_t prepared_images = 64;
   std::uint64_t prepare_disk_bytes = 2ull << 30;  ///< what test_deps may write; checked once a second while it runs
-  bool keep_images = true;             ///< false: `stop` removes every image made for this instance (one-shot use)
+  bool keep_images = true;            ///< false: `stop` removes every image made for this instance (one-shot use)
   std::size_t concurrent_starts = 0;  ///< containers being created or started at once; 0 = number of processors
   DockerTimeouts timeouts;
 };
