@@ -15,6 +15,9 @@ JobCache::Text JobCache::find(std::string_view id, Clock::time_point now) {
 
 void JobCache::insert(std::string id, Text text, std::uint64_t epoch, Clock::time_point now) {
   if (epoch != epoch_) return;
+  // Nobody may ask for a job a second time: what has expired must not stay until the cache is full.
+  while (!entries_.empty() && entries_.back().expires <= now)
+    drop(std::prev(entries_.end()));
   if (const auto found = index_.find(id); found != index_.end()) drop(found->second);
   while (text->size() > bytes_left_ && !entries_.empty())
     drop(std::prev(entries_.end()));

@@ -60,6 +60,16 @@ TEST_F(JobCacheTest, ForgetsAfterItsLifetime) {
   EXPECT_TRUE(has("b"));
 }
 
+TEST_F(JobCacheTest, GivesUpWhatHasExpiredWithTheNextInsert) {
+  const auto text = std::make_shared<const std::string>("text");
+  cache.insert("a", text, cache.epoch(), now);
+  now += 1s;
+  EXPECT_EQ(text.use_count(), 2);
+  insert("b", 10);
+  EXPECT_EQ(text.use_count(), 1);
+  EXPECT_TRUE(has("b"));
+}
+
 TEST_F(JobCacheTest, KeepsNothingThatWasReadBeforeAnErase) {
   const auto epoch = cache.epoch();
   cache.erase("a");
