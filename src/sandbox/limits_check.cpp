@@ -21,12 +21,12 @@ std::vector<std::string> unheld_limits(const EngineInfo& info, const std::string
   if (!info.cpu_quota) found.emplace_back("it does not limit CPU time (CFS quota)");
   if (!info.has_security_option("seccomp")) found.emplace_back("it does not filter system calls (seccomp)");
   if (!oci_runtime.empty() && std::ranges::find(info.runtimes, oci_runtime) == info.runtimes.end()) {
-    found.push_back(fmt::format("it has no runtime {}, it has {}", core::shorten(oci_runtime),
-                                fmt::join(info.runtimes, ", ")));
+    found.push_back(
+        fmt::format("it has no runtime {}, it has {}", core::shorten(oci_runtime), fmt::join(info.runtimes, ", ")));
   }
   if (!info.architecture.empty() && info.architecture != architecture) {
-    found.push_back(fmt::format("it runs {} programs, our init is built for {}", core::shorten(info.architecture),
-                                architecture));
+    found.push_back(
+        fmt::format("it runs {} programs, our init is built for {}", core::shorten(info.architecture), architecture));
   }
   return found;
 }

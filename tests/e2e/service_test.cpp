@@ -113,5 +113,21 @@ TEST_F(LiveService, HealthCountsJobs) {
                                          health["jobs"]["completed"].get<int>() + health["jobs"]["failed"].get<int>());
 }
 
+TEST(NetworkPolicy, ATestGetsABridgeOnlyIfManifestAndPolicyAgree) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  if (docker({"network", "ls", "-q", "--filter", "driver=bridge"}).empty())
+    GTEST_SKIP() << "this engine was started without a bridge";
+  const TempDir work;
+  work.write(
+      "asking/SKILL.md",
+      "---\nname: asking\ndescription: x\nmetadata:\n  test_network: bridge\n  test_command: ls /sys/class/net\n---\n");
+  const auto interfaces = [&](const std::string& config) {
+    const Daemon daemon(config);
+    return daemon.verify(work.path() / "asking")["result"]["result"]["stdout"].get<std::string>();
+  };
+  EXPECT_EQ(interfaces(""), "lo\n");
+  EXPECT_EQ(interfaces("network: {tests: true}\n"), "eth0\nlo\n");
+}
+
 }  // namespace
 }  // namespace skill_verifier::e2e
