@@ -155,10 +155,8 @@ core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
 
 core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outcome) {
   release_slot(entry);
-  // The log first: who sees the job final finds it whole.
-  auto put = [this, entry] { return store_.put_log(entry->id, entry->log.text()); };
+  outcome.log = entry->log.text();
   auto finish = [this, entry, outcome] { return store_.finish(entry->id, outcome); };
-  if (!entry->log.text().empty()) co_await persist(entry, std::move(put));
   const bool finished = co_await persist(entry, std::move(finish));
   if (finished)
     log::info("job ended", {{"job", entry->id}, {"state", store::to_string(outcome.state)}, {"error", outcome.error}});

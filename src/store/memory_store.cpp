@@ -109,6 +109,7 @@ class MemoryStore final : public JobStore {
     job->result = std::move(outcome.result);
     job->statement = std::move(outcome.statement);
     job->error = std::move(outcome.error);
+    logs_[job->sequence] = std::move(outcome.log);
     job->has_pack = false;
     files_.discard(id);
     co_return Result<void>{};
@@ -142,13 +143,6 @@ class MemoryStore final : public JobStore {
     for (const std::uint64_t sequence : old)
       forget(sequence);
     co_return old.size();
-  }
-
-  awaitable<Result<void>> put_log(std::string id, std::string text) override {
-    const Job* job = look_up(id);
-    if (job == nullptr) co_return job_not_found(id);
-    logs_[job->sequence] = std::move(text);
-    co_return Result<void>{};
   }
 
   awaitable<Result<std::string>> log(std::string id) override {

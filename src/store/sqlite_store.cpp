@@ -131,7 +131,10 @@ Result<void> finish_job(Database& database, const std::string& id, const JobOutc
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
   if (auto done = row.run(); !done) return done;
   Query documents(database, sql::kFinishDocuments);
-  return documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence).run();
+  documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence);
+  if (auto done = documents.run(); !done || outcome.log.empty()) return done;
+  Query log(database, sql::kInsertLog);
+  return log.bind(sequence).bind_blob(outcome.log).run();
 }
 
 Result<void> remove_job(Database& database, const std::string& id) {
@@ -281,19 +284,6 @@ class SqliteStore final : public JobStore {
       if (*removed == 0) co_return total;
       total += static_cast<std::uint64_t>(*removed);
     }
-  }
-
-  awaitable<Result<void>> put_log(std::string id, std::string text) override {
-    Change change;
-    change.apply = [id = std::move(id), text = std::move(text)](Database& database) -> Result<void> {
-      Query owner(database, sql::kStateOf);
-      owner.bind(id);
-      SKILL_VERIFIER_TRY(const bool found, owner.step());
-      if (!found) return job_not_found(id);
-      Query row(database, sql::kPutLog);
-      return row.bind(owner.integer(0)).bind_blob(text).run();
-    };
-    co_return co_await writer_.run(std::move(change));
   }
 
   awaitable<Result<std::string>> log(std::string id) override {

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "skill_verifier/store/job_store.hpp"
 #include "store/store_fixture.hpp"
@@ -23,13 +23,29 @@ struct Acknowledgement {
   std::array<char, 32> id;
 };
 
+/// When the child dies: `delay` after it has acknowledged `count` changes. The moment of death must not coincide with
+/// an acknowledgement, so it is a timer's, in the child itself.
+struct Doom {
+  int count;
+  std::chrono::microseconds delay;
+
+  void acknowledged() {
+    if (--count != 0) return;
+    std::signal(SIGALRM, [](int) { ::kill(::getpid(), SIGKILL); });
+    itimerval timer{};
+    timer.it_value.tv_usec = static_cast<suseconds_t>(delay.count());
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
+  }
+};
+
 /// One client: inserts, begins and finishes jobs for ever, and says so over the pipe after each acknowledgement.
-awaitable<void> work(JobStore& store, int pipe) {
-  const auto say = [pipe](char kind, const std::string& id) {
+awaitable<void> work(JobStore& store, int pipe, Doom& doom) {
+  const auto say = [pipe, &doom](char kind, const std::string& id) {
     Acknowledgement line{};
     line.kind = kind;
     id.copy(line.id.data(), line.id.size());
     if (::write(pipe, &line, sizeof line) != static_cast<ssize_t>(sizeof line)) ::_exit(4);
+    doom.acknowledged();
   };
   for (int i = 0;; ++i) {
     const auto pack = make_pack(store);
@@ -47,13 +63,13 @@ awaitable<void> work(JobStore& store, int pipe) {
   }
 }
 
-[[noreturn]] void run_child(const std::filesystem::path& directory, int pipe) {
+[[noreturn]] void run_child(const std::filesystem::path& directory, int pipe, Doom doom) {
   auto store = open_sqlite_store(directory);
   if (!store) ::_exit(2);
   core::asio::io_context io{1};
   core::TaskGroup group(io.get_executor());
   for (int i = 0; i < kWriters; ++i)
-    group.spawn("work", work(**store, pipe));
+    group.spawn("work", work(**store, pipe, doom));
   io.run();
   ::_exit(5);
 }
@@ -62,26 +78,21 @@ struct Told {
   std::set<std::string> inserted, finished;
 };
 
-/// Starts a child, kills it after it acknowledged `count` changes, and adds what it said to `told`.
-void crash_once(const std::filesystem::path& directory, int count, std::chrono::microseconds extra, Told& told) {
+/// Lets a child work until its doom and adds what it said to `told`.
+void crash_once(const std::filesystem::path& directory, Doom doom, Told& told) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     ::close(ends[0]);
-    run_child(directory, ends[1]);
+    run_child(directory, ends[1], doom);
   }
   ::close(ends[1]);
   Acknowledgement line{};
-  int read = 0;
   while (::read(ends[0], &line, sizeof line) == static_cast<ssize_t>(sizeof line)) {
     const std::string id(line.id.data(), line.id.size());
     (line.kind == 'i' ? told.inserted : told.finished).insert(id);
-    if (++read != count) continue;
-    // The moment of death need not coincide with an acknowledgement; nothing is synchronised by this pause.
-    std::this_thread::sleep_for(extra);
-    ::kill(child, SIGKILL);
   }
   ::close(ends[0]);
   int status = 0;
@@ -95,13 +106,14 @@ TEST(SqliteStoreCrash, NoAcknowledgedChangeIsLostByKill) {
   std::mt19937 random(20260130);
   Told told;
   for (int crash = 0; crash < kCrashes; ++crash) {
-    const int count = std::uniform_int_distribution(1, 60)(random);
-    const std::chrono::microseconds extra(std::uniform_int_distribution(0, 4'000)(random));
-    ASSERT_NO_FATAL_FAILURE(crash_once(scratch.path() / "store", count, extra, told)) << "crash " << crash;
+    Doom doom{};
+    doom.count = std::uniform_int_distribution(1, 60)(random);
+    doom.delay = std::chrono::microseconds(std::uniform_int_distribution(1, 4'000)(random));
+    ASSERT_NO_FATAL_FAILURE(crash_once(scratch.path() / "store", doom, told)) << "crash " << crash;
 
+    core::asio::io_context io{1};
     auto store = open_sqlite_store(scratch.path() / "store");
     ASSERT_TRUE(store) << store.error().message;
-    core::asio::io_context io{1};
     std::set<std::string> packs;
     for (const auto& entry : std::filesystem::directory_iterator((*store)->pack_path("x").parent_path()))
       packs.insert(entry.path().stem().string());

@@ -236,22 +236,23 @@ TEST_P(JobStoreContract, RemovesOnlyFinalJobs) {
   EXPECT_EQ(await(io_, store_->remove(done.id)).error().code, Errc::not_found);
 }
 
-TEST_P(JobStoreContract, RemoveTakesTheLogAlong) {
-  const Job job = insert_final(at(3'000));
-  ASSERT_TRUE(await(io_, store_->put_log(job.id, "text")));
+TEST_P(JobStoreContract, KeepsLogsOfAnyBytesUntilTheJobIsRemoved) {
+  const Job job = insert_running();
+  EXPECT_EQ(*await(io_, store_->log(job.id)), "");
+  auto outcome = completed();
+  outcome.log = std::string("one\0two\xff\n", 9);
+  ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
+  EXPECT_EQ(*await(io_, store_->log(job.id)), outcome.log);
   ASSERT_TRUE(await(io_, store_->remove(job.id)));
   EXPECT_EQ(await(io_, store_->log(job.id)).error().code, Errc::not_found);
-  EXPECT_EQ(await(io_, store_->put_log(job.id, "late")).error().code, Errc::not_found);
 }
 
-TEST_P(JobStoreContract, KeepsLogsOfAnyBytes) {
-  const Job job = insert();
-  EXPECT_EQ(*await(io_, store_->log(job.id)), "");
-  const std::string text("one\0two\xff\n", 9);
-  ASSERT_TRUE(await(io_, store_->put_log(job.id, text)));
-  EXPECT_EQ(*await(io_, store_->log(job.id)), text);
-  ASSERT_TRUE(await(io_, store_->put_log(job.id, "replaced")));
-  EXPECT_EQ(*await(io_, store_->log(job.id)), "replaced");
+TEST_P(JobStoreContract, KeepsALargeLog) {
+  const Job job = insert_running();
+  auto outcome = completed();
+  outcome.log = std::string(5u << 20, 'x');
+  ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
+  EXPECT_EQ(await(io_, store_->log(job.id))->size(), 5u << 20);
 }
 
 TEST_P(JobStoreContract, ListsNewestFirst) {
@@ -354,7 +355,6 @@ TEST_P(JobStoreContract, RecoverGivesUnfinishedJobsOldestFirst) {
 TEST_P(JobStoreContract, ExpireRemovesFinalJobsThatAreOlder) {
   const Job old = insert_final(at(10)), edge = insert_final(at(20)), young = insert_final(at(30));
   const Job pending = insert(), running = insert_running();
-  ASSERT_TRUE(await(io_, store_->put_log(old.id, "text")));
   EXPECT_EQ(*await(io_, store_->expire(at(20))), 1u);
   EXPECT_FALSE(await(io_, store_->find(old.id)));
   EXPECT_THAT(list({}), ElementsAre(running.id, pending.id, young.id, edge.id));

@@ -65,12 +65,14 @@ struct JobOutcome {
   JobState state = JobState::completed;  ///< a final one
   Time completed_at{};
   std::string result, statement, error;
+  std::string log;  ///< what its commands wrote, as text with headings; any bytes
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
 /// would survive kill -9 and a power cut (the in-memory store excepted), and a call that fails has changed nothing.
-/// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Errors: not_found `job_not_found`,
-/// conflict `job_state_conflict` (job_state.hpp forbids it), unavailable `store_failed`.
+/// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Destroyed before the io_context that
+/// awaits it. Errors: not_found `job_not_found`, conflict `job_state_conflict` (job_state.hpp forbids it), unavailable
+/// `store_failed`.
 class JobStore {
  public:
   virtual ~JobStore() = default;
@@ -101,9 +103,7 @@ class JobStore {
 
   /// Where the pack of a pending or running job is.
   virtual std::filesystem::path pack_path(const std::string& id) const = 0;
-  /// The job's log (what its commands wrote, as text with headings), written when it ends; a second one replaces it.
-  virtual awaitable<Result<void>> put_log(std::string id, std::string text) = 0;
-  /// Empty for a job that has none yet.
+  /// JobOutcome::log; empty for a job that is not final.
   virtual awaitable<Result<std::string>> log(std::string id) = 0;
   /// Whether it still works: a write and a read.
   virtual awaitable<Result<void>> check() = 0;
