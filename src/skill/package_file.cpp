@@ -84,13 +84,6 @@ Result<void> NewFile::publish() {
   if (::fsync(file_.get()) != 0) return file_error("syncing the package", errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) return file_error("naming the package", errno);
   temporary_.clear();
-  const std::filesystem::path parent = target_.has_parent_path() ? target_.parent_path() : ".";
-  const FileDescriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) {
-    const int error_number = errno;
-    ::unlink(target_.c_str());
-    return file_error("syncing the package directory", error_number);
-  }
   return {};
 }
 

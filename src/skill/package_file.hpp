@@ -45,7 +45,8 @@ Result<void> write_all(int fd, ByteView bytes, std::string_view what);
 /// A new file beside `target`, without a name once it is open: it is gone when its descriptor is.
 Result<FileDescriptor> make_scratch_file(const std::filesystem::path& target);
 
-/// A file that appears under its final name complete and synced, or not at all.
+/// A file that appears under its final name complete and with its bytes synced, or not at all. The name is not synced:
+/// who keeps the file (the job store) moves it elsewhere and syncs that folder.
 class NewFile {
  public:
   static Result<NewFile> create(const std::filesystem::path& target);

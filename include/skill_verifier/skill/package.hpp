@@ -60,9 +60,9 @@ struct Package {
 };
 
 /// Expands an archive (tar, tar.gz, tar.zst, zip, `.skill`; told by content, never by name) into a new pack file, which
-/// is synced to disk and replaces an older one. Blocking; needs less than 1 MiB of memory (zstd: up to 8 MiB more, as
-/// the archive asks) and, beside the pack, as much scratch space as the files are large. Refusals are Errc::rejected or
-/// too_large with `id` one of
+/// replaces an older one; its bytes are synced, its name is not. Blocking; needs less than 1 MiB of memory (zstd: up to
+/// 8 MiB more, as the archive asks) and, beside the pack, as much scratch space as the files are large. Refusals are
+/// Errc::rejected or too_large with `id` one of
 ///   archive_unreadable (damaged, cut short, or two readers could understand it differently), archive_unsupported,
 ///   archive_empty, archive_encrypted, archive_path_absolute, archive_path_escapes, archive_path_backslash,
 ///   archive_path_empty_segment, archive_path_invalid (NUL, not UTF-8, control or text-direction character, `.`
