@@ -1,5 +1,6 @@
 #include "app/wiring.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -57,11 +58,17 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
     SKILL_VERIFIER_TRY(config.sandbox.instance, stored_instance(config.data_dir));
   }
   config.service.instance = config.sandbox.instance;
+  // The sandbox's own ceiling must not cut what policy allows.
+  config.service.limits.max_timeout = std::max(config.service.max_test_timeout, config.service.deps_timeout);
   config.service.verifier = program_name();
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));
   wiring->quoter = make_quoter(*wiring, config);
+  if (config.service.attestation_required && !wiring->quoter)
+    return Error{Errc::unavailable, "attestation_unavailable",
+                 "attestation is required and no guest agent's socket is found",
+                 "mount /var/run/dstack.sock, or let attestation.dstack (DSTACK_SOCKET) name it"};
   wiring->service =
       std::make_unique<service::Service>(wiring->io.get_executor(), wiring->pool, wiring->clock, *wiring->store,
                                          *wiring->sandbox, wiring->quoter.get(), std::move(config.service));

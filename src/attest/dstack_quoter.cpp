@@ -57,7 +57,10 @@ std::string agent_words(const net::Response& response) {
 
 /// An answer's JSON object, or the error that it stands for.
 Result<core::Json> parse_answer(std::string_view method, const net::Response& response) {
-  if (response.status >= 500) {
+  // The agent answers 400 to every failure of its own, a quote device that is busy among them; only what it says of the
+  // request itself will not pass.
+  const bool about_request = response.body.find("too long") != std::string::npos;
+  if (response.status >= 500 || (response.status == 400 && method == "GetQuote" && !about_request)) {
     return Error{Errc::unavailable, "quote_unavailable",
                  fmt::format("guest agent: {} answered {}: {}", method, response.status, agent_words(response))};
   }

@@ -132,6 +132,10 @@ class FormReceiver {
   awaitable<Result<void>> begin(MultipartPart part) {
     name_ = std::move(part.name);
     text_.clear();
+    if (name_ != kArchiveField && part.filename)
+      co_return Error(Errc::invalid_argument, "skill_missing",
+                      "a file came in the form field '" + core::shorten(name_) + "'; the archive goes into 'skill'",
+                      "send it as: curl -F skill=@my-skill.tar.gz");
     if (name_ != kArchiveField) co_return Result<void>();
     if (file_) co_return Error(Errc::invalid_argument, "member_duplicate", "skill is given twice");
     filename_ = archive_name(part.filename ? *part.filename : form_.filename.value_or(""));

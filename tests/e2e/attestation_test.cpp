@@ -74,7 +74,8 @@ TEST(Attestation, AnAgentThatQuotesOtherBytesIsNotBelieved) {
 
 TEST(Attestation, RequiredMeansThatAJobWithoutAQuoteFails) {
   SKILL_VERIFIER_NEEDS_ENGINE();
-  const Daemon daemon("attestation: {required: true}\n", {{"DSTACK_SOCKET", "/nonexistent/dstack.sock"}});
+  const Simulator simulator({"--fail-quotes", "1000"});
+  const Daemon daemon("attestation: {required: true}\n", {{"DSTACK_SOCKET", simulator.socket()}});
   Json job = daemon.verify(source_dir() / "examples" / "hello-world");
   EXPECT_EQ(job["status"], "failed") << job.dump(2);
   EXPECT_TRUE(job["error"].is_string());
