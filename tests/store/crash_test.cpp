@@ -107,7 +107,7 @@ TEST(SqliteStoreCrash, NoAcknowledgedChangeIsLostByKill) {
   Told told;
   for (int crash = 0; crash < kCrashes; ++crash) {
     Doom doom{};
-    doom.count = std::uniform_int_distribution(1, 60)(random);
+    doom.count = std::uniform_int_distribution(1, 24)(random);
     doom.delay = std::chrono::microseconds(std::uniform_int_distribution(1, 4'000)(random));
     ASSERT_NO_FATAL_FAILURE(crash_once(scratch.path() / "store", doom, told)) << "crash " << crash;
 
