@@ -21,13 +21,15 @@ Backend backend_of(service::Service& service) {
 }
 
 struct Server::Impl {
+  Impl(core::asio::any_io_executor executor, core::WorkPool& pool, service::Service& service, const core::Clock& clock,
+       std::filesystem::path spool, ServerOptions options)
+      : listener(std::move(executor), pool, backend_of(service), clock, std::move(spool), std::move(options)) {}
   Listener listener;
 };
 
 Server::Server(core::asio::any_io_executor executor, core::WorkPool& pool, service::Service& service,
                const core::Clock& clock, std::filesystem::path spool, ServerOptions options)
-    : impl_(new Impl{
-          Listener(std::move(executor), pool, backend_of(service), clock, std::move(spool), std::move(options))}) {}
+    : impl_(std::make_unique<Impl>(std::move(executor), pool, service, clock, std::move(spool), std::move(options))) {}
 Server::~Server() = default;
 
 Result<void> Server::start() {

@@ -15,28 +15,28 @@ using core::awaitable;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 3000;                    ///< 0 = any free one
-  std::uint64_t body_bytes = 51u << 20;         ///< of an upload
-  std::uint64_t json_bytes = 64u << 10;         ///< of a JSON request
+  std::uint16_t port = 3000;             ///< 0 = any free one
+  std::uint64_t body_bytes = 51u << 20;  ///< of an upload
+  std::uint64_t json_bytes = 64u << 10;  ///< of a JSON request
   std::size_t header_bytes = 16u << 10;
   core::Duration header_time = std::chrono::seconds(10);
-  core::Duration body_time = std::chrono::seconds(120);   ///< whole upload
-  core::Duration body_idle = std::chrono::seconds(15);    ///< between two pieces of it
-  core::Duration idle_time = std::chrono::seconds(60);    ///< between two requests
-  core::Duration write_time = std::chrono::seconds(30);   ///< no progress in sending
+  core::Duration body_time = std::chrono::seconds(120);  ///< whole upload
+  core::Duration body_idle = std::chrono::seconds(15);   ///< between two pieces of it
+  core::Duration idle_time = std::chrono::seconds(60);   ///< between two requests
+  core::Duration write_time = std::chrono::seconds(30);  ///< no progress in sending
   std::size_t connections = 1024;
-  std::size_t connections_per_address = 256;              ///< IPv6: of one /64
-  std::size_t uploads = 64;                               ///< bodies being received at once; one more is 503
-  core::Duration max_wait = std::chrono::seconds(60);     ///< of `?wait=`; a longer one is shortened
-  std::string version;                                    ///< shown by /health
+  std::size_t connections_per_address = 256;           ///< IPv6: of one /64
+  std::size_t uploads = 64;                            ///< bodies being received at once; one more is 503
+  core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
+  std::string version;                                 ///< shown by /health
 };
 
-/// The HTTP/1.1 face of a Service. One thread. `pool` writes uploads into `spool` (JobStore::spool()). Everything handed
-/// in outlives the server; `stop` has returned before it is destroyed.
+/// The HTTP/1.1 face of a Service. One thread. `pool` writes uploads into `spool` (JobStore::spool()). Everything
+/// handed in outlives the server; `stop` has returned before it is destroyed.
 class Server {
  public:
-  Server(core::asio::any_io_executor executor, core::WorkPool& pool, service::Service& service, const core::Clock& clock,
-         std::filesystem::path spool, ServerOptions options);
+  Server(core::asio::any_io_executor executor, core::WorkPool& pool, service::Service& service,
+         const core::Clock& clock, std::filesystem::path spool, ServerOptions options);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
