@@ -24,11 +24,8 @@ void print_error(const Error& error) {
   if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
 }
 
-core::awaitable<void> serve(Wiring& wiring, http::ServerOptions options, Outcome& outcome) {
+core::awaitable<void> serve(Wiring& wiring, http::Server& server, std::string address, Outcome& outcome) {
   auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM);
-  const std::string address = options.address;
-  http::Server server(wiring.io.get_executor(), wiring.pool, *wiring.service, wiring.clock, wiring.store->spool(),
-                      std::move(options));
   auto started = co_await start(wiring);
   if (started) started = server.start();
   if (started) {
@@ -68,16 +65,19 @@ int serve_command(const ConfigSource& source, bool check_only) {
   log::configure(config->log_level, config->log_format);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
-  http::ServerOptions server = config->server;
+  const http::ServerOptions options = config->server;
   auto wiring = wire(std::move(*config));
   if (!wiring) {
     print_error(wiring.error());
     return exit_error;
   }
+  Wiring& all = **wiring;
+  // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
+  http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;
-  core::TaskGroup tasks((*wiring)->io.get_executor());
-  tasks.spawn("serve", serve(**wiring, std::move(server), outcome));
-  (*wiring)->io.run();
+  core::TaskGroup tasks(all.io.get_executor());
+  tasks.spawn("serve", serve(all, server, options.address, outcome));
+  all.io.run();
   return outcome.exit_code;
 }
 

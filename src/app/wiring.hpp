@@ -11,7 +11,7 @@ namespace skill_verifier::app {
 struct Wiring {
   boost::asio::io_context io{1};
   core::SystemClock clock;
-  core::WorkPool pool{2};
+  core::WorkPool pool{4};
   std::unique_ptr<store::JobStore> store;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<attest::Quoter> quoter;  ///< null: no guest agent here

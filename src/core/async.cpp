@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <deque>
+#include <exception>
 #include <list>
 
 #include "skill_verifier/core/log.hpp"
@@ -38,16 +39,22 @@ awaitable<void> run_erased(WorkPool& pool, std::function<void()> work) {
   const auto executor = co_await asio::this_coro::executor;
   // The initiation hands a completion to the pool that posts itself back to the I/O thread. No cancellation slot is
   // used: what runs on the pool cannot be interrupted, and its memory must stay until it is done.
-  auto initiate = [&pool, executor, task = std::move(work)](auto handler) mutable {
+  auto failure = std::make_shared<std::exception_ptr>();
+  auto initiate = [&pool, executor, failure, task = std::move(work)](auto handler) mutable {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     auto guard = asio::prefer(executor, asio::execution::outstanding_work.tracked);
-    pool.post([shared, guard, work = std::move(task)]() mutable {
-      work();
+    pool.post([shared, guard, failure, work = std::move(task)]() mutable {
+      try {
+        work();
+      } catch (...) {
+        *failure = std::current_exception();
+      }
       work = nullptr;
       asio::post(guard, [shared = std::move(shared)]() mutable { std::move (*shared)(); });
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable);
+  if (*failure) std::rethrow_exception(*failure);
 }
 
 void arm(const std::shared_ptr<DeadlineState>& state, Duration limit) {

@@ -60,11 +60,14 @@ struct LogFollower {
   Backend* backend;
   std::string id;
   service::LogPart part;
+  std::function<bool()> client_left;
 
   awaitable<Result<std::string>> next() {
     while (part.text.empty() && !part.done) {
       const bool ended = co_await core::cancelled();
       if (ended) co_return Error(Errc::cancelled, "the server stops");
+      // A silent job would otherwise hold the connection of a reader who is long gone.
+      if (client_left && client_left()) co_return Error(Errc::cancelled, "the client left");
       auto more = co_await backend->log(id, part.next_offset, kLogWait);
       if (!more) co_return more.error();
       part = std::move(*more);
@@ -218,7 +221,8 @@ awaitable<Response> Api::show_log(std::string id, Request& request) {
     response.body = std::move(part->text);
     co_return response;
   }
-  const auto follower = std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part)});
+  const auto follower =
+      std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part), request.client_left});
   response.stream = [follower] { return follower->next(); };
   co_return response;
 }

@@ -1,5 +1,7 @@
 #include "http/connection.hpp"
 
+#include <sys/socket.h>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -81,6 +83,7 @@ struct Connection::Impl {
   awaitable<bool> send_stream(const Response& response, bool chunked);
   awaitable<bool> write(std::string_view first, std::string_view second);
   awaitable<void> linger();
+  bool peer_closed();
 
   const ServerOptions& options() const { return group.options; }
   std::string_view pending() const { return {static_cast<const char*>(buffer.cdata().data()), buffer.size()}; }
@@ -197,6 +200,7 @@ awaitable<bool> Connection::Impl::serve_request() {
   const std::string_view given = request.head.field("X-Request-Id");
   request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
   request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };
+  request.client_left = [this] { return peer_closed(); };
 
   const Response response = co_await group.api.answer(request);
   if (gone) {
@@ -275,6 +279,12 @@ awaitable<bool> Connection::Impl::send(const Response& response, const RequestHe
   const bool begun = co_await write(text, {});
   if (!begun) co_return false;
   co_return co_await send_stream(response, head.minor_version == 1);
+}
+
+bool Connection::Impl::peer_closed() {
+  char byte = 0;
+  const auto count = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {

@@ -21,8 +21,9 @@ using BodyReader = std::function<awaitable<Result<std::string_view>>(std::uint64
 /// Owned by the connection until it has been answered.
 struct Request {
   RequestHead head;
-  std::string id;   ///< for the log and X-Request-Id
-  BodyReader body;  ///< `limit` is for the whole body and the same in every call
+  std::string id;                     ///< for the log and X-Request-Id
+  BodyReader body;                    ///< `limit` is for the whole body and the same in every call
+  std::function<bool()> client_left;  ///< whether the connection has been closed by the other side; may be empty
 };
 
 /// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.

@@ -229,8 +229,10 @@ awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink s
   if (request.prepared_id) {
     const auto lease = prepared_.lease(*request.prepared_id);
     auto result = co_await run_from(*request.prepared_id, request, std::move(sink));
-    if (!result && result.error().id == "image_missing") prepared_.forget(*request.prepared_id);
-    co_return result;
+    if (result || result.error().id != "image_missing") co_return result;
+    // Somebody tidied the engine up: another attempt prepares it again.
+    prepared_.forget(*request.prepared_id);
+    co_return Error{Errc::unavailable, "sandbox_lost", "the prepared image was removed from the engine"};
   }
   const auto image = request.image;
   SKILL_VERIFIER_CO_TRY(auto derived, co_await derived_->get(image));
@@ -251,6 +253,8 @@ awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRe
   job.conversation.use_prepared = request.prepared_id.has_value();
   auto ran = co_await runner_.run(std::move(job), std::move(sink));
   if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+  if (!ran.result && (ran.result.error().id == "container_missing" || ran.result.error().id == "engine_conflict"))
+    co_return Error{Errc::unavailable, "sandbox_lost", ran.result.error().message};
   co_return std::move(ran.result);
 }
 

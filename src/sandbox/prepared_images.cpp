@@ -15,7 +15,7 @@ namespace skill_verifier::sandbox {
 namespace {
 
 /// Counts up when prepared images are made differently.
-constexpr int kLayout = 1;
+constexpr int kLayout = 2;
 
 /// Length first, so that no two lists of texts read the same.
 void append(std::string& text, std::string_view part) {
@@ -35,6 +35,10 @@ std::string prepared_key(const PrepareRequest& request, const std::string& init_
   append(text, init_sha256);
   append(text, request.tree_digest);
   append(text, request.bridge_network ? "bridge" : "none");
+  // The statement says under which limits test_deps ran, so an image made under others is another image.
+  const Limits& limits = request.limits;
+  append(text, fmt::format("{} {} {} {} {} {} {}", limits.memory_bytes, limits.nano_cpus, limits.pids,
+                           limits.open_files, limits.file_bytes, limits.inodes, request.deps.timeout.count()));
   append(text, fmt::format("{}", request.deps.argv.size()));
   for (const auto& argument : request.deps.argv)
     append(text, argument);

@@ -35,6 +35,8 @@ LogPart part_of(std::string_view text, std::size_t offset, bool done) {
 
 }  // namespace
 
+constexpr std::size_t kIntakesAtOnce = 2;
+
 struct Service::Impl {
   Impl(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
        sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted)
@@ -46,6 +48,7 @@ struct Service::Impl {
         options(std::move(wanted)),
         runner(pool, clock, store, sandbox, quoter, options),
         scheduler(executor, clock, store, runner, options),
+        intake(executor, kIntakesAtOnce),
         housekeeping(executor) {}
 
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
@@ -62,6 +65,7 @@ struct Service::Impl {
   const ServiceOptions options;
   JobRunner runner;
   Scheduler scheduler;
+  core::Semaphore intake;
   core::TaskGroup housekeeping;
   std::optional<std::string> engine_error, store_error;
   std::optional<std::chrono::steady_clock::time_point> checked_at;
@@ -111,6 +115,9 @@ awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::fi
   auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
     return take_in(submission, options, spool, pack);
   };
+  // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
+  const auto turn = co_await intake.acquire();
+  if (!turn) co_return Error{Errc::cancelled, "the submission was cancelled"};
   co_return co_await core::run_on(pool, std::move(work));
 }
 

@@ -123,6 +123,22 @@ TEST_F(Async, PoolWorkIsAwaitedEvenWhenCancelled) {
   EXPECT_EQ(value, 7);
 }
 
+awaitable<void> pool_thrower(WorkPool& pool, std::string* what) {
+  try {
+    co_await run_on(pool, [] { throw std::runtime_error("from the pool"); });
+  } catch (const std::runtime_error& error) {
+    *what = error.what();
+  }
+}
+
+TEST_F(Async, WhatPoolWorkThrowsArrivesOnTheLoop) {
+  WorkPool pool(1);
+  std::string what;
+  tasks_.spawn("test", pool_thrower(pool, &what));
+  run();
+  EXPECT_EQ(what, "from the pool");
+}
+
 awaitable<void> hold(Semaphore& semaphore, int* inside, int* most, std::vector<int>* order, int number) {
   auto permit = co_await semaphore.acquire();
   EXPECT_TRUE(permit);

@@ -68,8 +68,9 @@ TEST(Verify, LeavesNoImageInTheEngine) {
 TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const TempDir work;
-  work.write("sleeper/SKILL.md",
-             "---\nname: sleeper\ndescription: Sleeps.\nmetadata:\n  test_command: sleep 100\n  test_timeout: 120s\n---\n");
+  work.write(
+      "sleeper/SKILL.md",
+      "---\nname: sleeper\ndescription: Sleeps.\nmetadata:\n  test_command: sleep 100\n  test_timeout: 120s\n---\n");
   const std::string label = "label=skill-verifier.instance=interrupted-" + std::to_string(getpid());
   Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
                    "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set",

@@ -40,8 +40,8 @@ namespace detail {
 awaitable<void> run_erased(WorkPool& pool, std::function<void()> work);
 }
 
-/// Runs `work` on the pool and resumes on the caller's executor with what it returned. `work` must not throw and must
-/// own what it uses: the coroutine waits for it even when it is cancelled meanwhile.
+/// Runs `work` on the pool and resumes on the caller's executor with what it returned. `work` must own
+/// what it uses: the coroutine waits for it even when it is cancelled meanwhile. What it throws leaves the coroutine.
 template <class F>
 auto run_on(WorkPool& pool, F work) -> awaitable<std::invoke_result_t<F&>> {
   using T = std::invoke_result_t<F&>;
