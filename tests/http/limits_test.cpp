@@ -52,6 +52,7 @@ TEST(Limits, CloseAConnectionThatStopsInsideAHead) {
 TEST(Limits, CloseAConnectionThatTricklesAHead) {
   ServerOptions options = impatient();
   options.idle_time = 60s;
+  options.header_bytes = 64u << 20;  // the time must end it, not the size
   TestServer server(options);
   Client client(server.port());
   client.send("GET /health HTTP/1.1\r\n");

@@ -77,7 +77,7 @@ TEST_F(PrepareTest, GivesUpTheLeastRecentlyUsedButNeverOneInUse) {
   late.prepared_id = *held.image_id;
   const auto result = run(std::move(late));
   ASSERT_FALSE(result.has_value());
-  EXPECT_EQ(result.error().id, "image_missing");
+  EXPECT_EQ(result.error().id, "sandbox_lost");
 }
 
 TEST_F(PrepareTest, CapsTheSizeOfTheCache) {
