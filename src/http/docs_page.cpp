@@ -121,7 +121,7 @@ class Page {
     }
     out_ += "<h4>Answers</h4><table>";
     for (const auto& [status, given] : operation.at("responses").items()) {
-      const OrderedJson& response = resolve(given);
+      const OrderedJson& response = given.contains("$ref") ? referenced(given) : given;
       out_ +=
           fmt::format("<tr><td><code>{}</code></td><td>{}", escape(status), prose(text_of(response, "description")));
       if (response.contains("content")) show_content(response.at("content"));
@@ -133,7 +133,7 @@ class Page {
   void show_parameters(const OrderedJson& parameters) {
     out_ += "<h4>Parameters</h4><table>";
     for (const OrderedJson& given : parameters) {
-      const OrderedJson& parameter = resolve(given);
+      const OrderedJson& parameter = given.contains("$ref") ? referenced(given) : given;
       out_ += fmt::format("<tr><td><code>{}</code></td><td><span class=\"type\">{}, {}</span>{}</td></tr>",
                           escape(text_of(parameter, "name")), escape(text_of(parameter, "in")),
                           type_of(parameter.at("schema")), prose(text_of(parameter, "description")));
@@ -190,9 +190,8 @@ class Page {
     return escape(type);
   }
 
-  const OrderedJson& resolve(const OrderedJson& object) const {
-    if (!object.contains("$ref")) return object;
-    return document_.at(OrderedJson::json_pointer(object.at("$ref").get<std::string>().substr(1)));
+  const OrderedJson& referenced(const OrderedJson& reference) const {
+    return document_.at(OrderedJson::json_pointer(reference.at("$ref").get<std::string>().substr(1)));
   }
 
   static std::string last_segment(const std::string& reference) { return reference.substr(reference.rfind('/') + 1); }

@@ -20,13 +20,11 @@ int status_of(Errc code) {
     case Errc::unsupported:
       return 415;
     case Errc::overloaded:
-      return 503;
     case Errc::unavailable:
+    case Errc::cancelled:
       return 503;
     case Errc::timed_out:
       return 504;
-    case Errc::cancelled:
-      return 503;
     case Errc::internal:
       return 500;
   }

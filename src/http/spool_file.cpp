@@ -61,7 +61,7 @@ SpoolFile::~SpoolFile() {
 
 awaitable<Result<SpoolFile>> SpoolFile::create(core::WorkPool& pool, std::filesystem::path directory) {
   auto handle = std::make_shared<Handle>();
-  handle->path = std::move(directory) / ("upload-" + core::random_hex(16));
+  handle->path = directory / ("upload-" + core::random_hex(16));
   auto open = [handle] { return handle->open(); };
   const Result<void> opened = co_await core::run_on(pool, open);
   if (!opened) co_return opened.error();
