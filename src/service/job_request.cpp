@@ -75,14 +75,14 @@ class Reader {
     return items;
   }
   const Json& array(const char* name) {
-    static const Json kEmpty = Json::array();
+    static const Json empty = Json::array();
     const Json* value = find(name);
-    return value != nullptr && expect(name, value->is_array()) ? *value : kEmpty;
+    return value != nullptr && expect(name, value->is_array()) ? *value : empty;
   }
   const Json& object(const char* name) {
-    static const Json kEmpty = Json::object();
+    static const Json empty = Json::object();
     const Json* value = find(name);
-    return value != nullptr && expect(name, value->is_object()) ? *value : kEmpty;
+    return value != nullptr && expect(name, value->is_object()) ? *value : empty;
   }
   bool is_null(const char* name) {
     const Json* value = find(name);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "service/intake.hpp"
@@ -18,7 +19,7 @@ namespace {
 /// For a container that is being removed; the engine's own time limits are shorter.
 constexpr core::Duration kCancelLimit = std::chrono::seconds(60);
 constexpr core::Duration kCheckLimit = std::chrono::seconds(5);
-/// Half the kept window between two shutdown checks of the expiry coroutine.
+/// For an expiry that is being written when the service stops.
 constexpr core::Duration kHousekeepingLimit = std::chrono::seconds(10);
 
 Error draining() {

@@ -61,7 +61,7 @@ Result<fs::path> resolve_skill_path(const std::string& path, const ServiceOption
   bool inside = options.allow_any_path;
   for (const auto& candidate : candidates(path, roots)) {
     std::error_code error;
-    const fs::path real = fs::weakly_canonical(candidate, error);
+    fs::path real = fs::weakly_canonical(candidate, error);
     if (error) continue;
     const bool beneath = std::ranges::any_of(roots, [&](const fs::path& root) { return is_beneath(real, root); });
     if (!beneath && !options.allow_any_path) continue;

@@ -65,6 +65,7 @@ attest::Annotations manifest_annotations(const JobRequest& request, const Plan& 
   if (test.deps) made["test_deps"] = test.deps->argv;
   if (plan.test) made["timeout_ms"] = std::int64_t{plan.test->timeout.count()};
   std::vector<std::string> env;
+  env.reserve(test.env.size());
   for (const auto& [name, value] : test.env)
     env.push_back(name + "=" + value);
   if (!env.empty()) made["env"] = std::move(env);

@@ -30,9 +30,10 @@ std::optional<Time> to_time(std::optional<std::int64_t> column) {
   return column ? std::optional(to_time(*column)) : std::nullopt;
 }
 
+constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+
 /// SQLite's integers are signed; a sequence above their range cannot exist.
 std::int64_t to_column(std::optional<std::uint64_t> sequence) {
-  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
   if (!sequence || *sequence > static_cast<std::uint64_t>(kMost)) return kMost;
   return static_cast<std::int64_t>(*sequence);
 }
