@@ -81,7 +81,6 @@ NewFile::~NewFile() {
 }
 
 Result<void> NewFile::publish() {
-  if (::fsync(file_.get()) != 0) return file_error("syncing the package", errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) return file_error("naming the package", errno);
   temporary_.clear();
   return {};

@@ -45,8 +45,8 @@ Result<void> write_all(int fd, ByteView bytes, std::string_view what);
 /// A new file beside `target`, without a name once it is open: it is gone when its descriptor is.
 Result<FileDescriptor> make_scratch_file(const std::filesystem::path& target);
 
-/// A file that appears under its final name complete and with its bytes synced, or not at all. The name is not synced:
-/// who keeps the file (the job store) moves it elsewhere and syncs that folder.
+/// A file that appears under its final name complete or not at all. Nothing is synced: who keeps the file (the job
+/// store) makes it durable.
 class NewFile {
  public:
   static Result<NewFile> create(const std::filesystem::path& target);
@@ -58,7 +58,7 @@ class NewFile {
   ~NewFile();
 
   int fd() const { return file_.get(); }
-  /// Syncs the file, gives it its name (replacing what had it) and syncs the directory.
+  /// Gives the file its name, replacing what had it.
   Result<void> publish();
 
  private:

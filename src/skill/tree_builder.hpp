@@ -33,7 +33,7 @@ class TreeBuilder {
   /// Whether a normalised path is one of those that never become part of a package; if so, it is noted.
   bool leave_out(std::string_view path);
 
-  /// Chooses the root, checks what could not be checked before, writes the pack and syncs it.
+  /// Chooses the root, checks what could not be checked before, writes the pack.
   Result<Package> finish();
 
  private:

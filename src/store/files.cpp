@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <system_error>
 
 #include "skill_verifier/core/bytes.hpp"
@@ -71,6 +72,21 @@ Result<void> StoreFiles::open() {
 
 fs::path StoreFiles::pack(const std::string& id) const {
   return packs_ / (id + std::string(kPackSuffix));
+}
+
+Result<void> StoreFiles::sync(const fs::path& file) {
+  const Descriptor open(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!open || ::fsync(open.get()) != 0) return failure("cannot sync the package", last_error());
+  return {};
+}
+
+Result<void> StoreFiles::restore(const std::string& id, std::string_view bytes) const {
+  const auto path = spool_ / (id + std::string(kPackSuffix));
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) return failure("cannot write a package", last_error());
+  return adopt(path, id);
 }
 
 Result<void> StoreFiles::adopt(const fs::path& file, const std::string& id) const {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "skill_verifier/core/result.hpp"
@@ -37,10 +38,14 @@ class StoreFiles {
   const std::filesystem::path& spool() const { return spool_; }
   std::filesystem::path pack(const std::string& id) const;
 
-  /// Moves a synced file from the spool to the job's pack, and back. Neither syncs the folder.
+  /// Makes a file's bytes durable.
+  static Result<void> sync(const std::filesystem::path& file);
+  /// Moves a file from the spool to the job's pack, and back. Neither syncs the folder.
   Result<void> adopt(const std::filesystem::path& file, const std::string& id) const;
   void give_back(const std::filesystem::path& file, const std::string& id) const;
   void discard(const std::string& id) const;
+  /// Writes the job's pack anew, replacing what a crash left of it. Not synced.
+  Result<void> restore(const std::string& id, std::string_view bytes) const;
   /// Makes earlier moves into packs/ durable.
   Result<void> sync_packs() const;
 

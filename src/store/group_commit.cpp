@@ -11,8 +11,8 @@ constexpr std::size_t kMostChanges = 64;
 
 }  // namespace
 
-GroupCommit::GroupCommit(Database database, std::function<Result<void>()> sync_packs)
-    : database_(std::move(database)), sync_packs_(std::move(sync_packs)) {}
+GroupCommit::GroupCommit(Database database, Database checkpointer, std::function<Result<void>()> sync_packs)
+    : database_(std::move(database)), checkpointer_(std::move(checkpointer)), sync_packs_(std::move(sync_packs)) {}
 
 awaitable<Result<void>> GroupCommit::run(Change change) {
   auto pending = std::make_shared<Pending>();
@@ -50,6 +50,7 @@ void GroupCommit::commit(Batch& batch) {
     pending->change = {};
     pending->done = true;
   }
+  checkpointer_.after_commit(database_);
 }
 
 Result<void> GroupCommit::write(Batch& batch) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "skill_verifier/core/async.hpp"
+#include "store/checkpointer.hpp"
 #include "store/sqlite.hpp"
 
 namespace skill_verifier::store {
@@ -28,8 +29,8 @@ struct Change {
 /// of them. Without waiting for company: a lonely change is committed at once.
 class GroupCommit {
  public:
-  /// `sync_packs` makes the entries of the packs' directory durable.
-  GroupCommit(Database database, std::function<Result<void>()> sync_packs);
+  /// `sync_packs` makes the entries of the packs' directory durable. `checkpointer` is a connection of its own.
+  GroupCommit(Database database, Database checkpointer, std::function<Result<void>()> sync_packs);
 
   /// Resumes when the change is durable, or with why it is not.
   awaitable<Result<void>> run(Change change);
@@ -49,6 +50,7 @@ class GroupCommit {
   Result<void> apply(Pending& pending);
 
   Database database_;
+  Checkpointer checkpointer_;
   std::function<Result<void>()> sync_packs_;
   std::mutex mutex_;
   Batch waiting_;  ///< guarded by mutex_; all else belongs to the writer's thread

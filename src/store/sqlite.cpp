@@ -14,6 +14,8 @@ constexpr const char* kWriterPragmas =
     "67108864;"
     "PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF";
 constexpr const char* kReaderPragmas = "PRAGMA query_only = ON; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF";
+constexpr const char* kCheckpointerPragmas =
+    "PRAGMA synchronous = FULL; PRAGMA cache_size = -64; PRAGMA trusted_schema = OFF";
 /// Only our own two connections compete, for the moment of a checkpoint or of closing.
 constexpr int kBusyMilliseconds = 5000;
 
@@ -55,7 +57,25 @@ Result<Database> Database::open(const std::filesystem::path& file, int flags, co
 }
 
 Result<Database> Database::open_writer(const std::filesystem::path& file) {
-  return open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kWriterPragmas);
+  SKILL_VERIFIER_TRY(Database database, open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kWriterPragmas));
+  const auto note = [](void* frames, sqlite3*, const char*, int pages) {
+    *static_cast<int*>(frames) = pages;
+    return SQLITE_OK;
+  };
+  // Takes the place of the automatic checkpoint.
+  sqlite3_wal_hook(database.handle_.get(), note, database.log_frames_.get());
+  return database;
+}
+
+Result<Database> Database::open_checkpointer(const std::filesystem::path& file) {
+  return open(file, SQLITE_OPEN_READWRITE, kCheckpointerPragmas);
+}
+
+Result<void> Database::checkpoint(Checkpoint how) {
+  const int mode = how == Checkpoint::passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
+  const int code = sqlite3_wal_checkpoint_v2(handle_.get(), "main", mode, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) return to_error(handle_.get(), code);
+  return {};
 }
 
 Result<Database> Database::open_reader(const std::filesystem::path& file) {

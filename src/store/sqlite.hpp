@@ -17,12 +17,24 @@ struct sqlite3_stmt;
 /// own words. One thread per connection.
 namespace skill_verifier::store {
 
+/// How a write-ahead log is moved into the database file: `passive` beside readers and writers, as far as they let it;
+/// `restart` waits for them, so that the log starts over.
+enum class Checkpoint { passive, restart };
+
 class Database {
  public:
-  /// Opens or creates the file, in WAL mode with synchronous=FULL and foreign keys on.
+  /// Opens or creates the file, in WAL mode with synchronous=FULL and foreign keys on. It never checkpoints by itself.
   static Result<Database> open_writer(const std::filesystem::path& file);
   /// A second connection to a file that open_writer opened; it refuses to change anything.
   static Result<Database> open_reader(const std::filesystem::path& file);
+
+  /// A further connection to such a file, for `checkpoint` alone.
+  static Result<Database> open_checkpointer(const std::filesystem::path& file);
+
+  /// Being busy is no failure.
+  Result<void> checkpoint(Checkpoint how);
+  /// Pages in the log after the writer's last commit.
+  int log_frames() const { return *log_frames_; }
 
   /// Runs statements that give no rows.
   Result<void> exec(const char* sql);
@@ -47,6 +59,7 @@ class Database {
 
   std::unique_ptr<sqlite3, CloseDatabase> handle_;
   std::map<std::string_view, std::unique_ptr<sqlite3_stmt, FinalizeStatement>> statements_;
+  std::unique_ptr<int> log_frames_ = std::make_unique<int>(0);  ///< where the connection's commit hook writes
 };
 
 /// One execution of a statement. Prepared once per connection: `sql` is a constant that outlives the database. Binding

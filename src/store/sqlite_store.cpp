@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -126,11 +128,23 @@ Result<void> insert_job(Database& database, Job& job) {
   return documents.bind(sequence).bind(job.request).run();
 }
 
+/// For a pack small enough to go with the row.
+Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::path& pack) {
+  std::ifstream file(pack, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad())
+    return Error{Errc::unavailable, "store_failed", "cannot read the package", "check the storage directory's disk"};
+  Query row(database, sql::kInsertPack);
+  return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
+}
+
 Result<void> finish_job(Database& database, const std::string& id, const JobOutcome& outcome) {
   SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
   Query row(database, sql::kFinishJob);
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
   if (auto done = row.run(); !done) return done;
+  Query pack(database, sql::kDropPack);
+  if (auto done = pack.bind(sequence).run(); !done) return done;
   Query documents(database, sql::kFinishDocuments);
   documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence);
   if (auto done = documents.run(); !done || outcome.log.empty()) return done;
@@ -149,9 +163,20 @@ Result<void> remove_job(Database& database, const std::string& id) {
   return row.bind(query.integer(0)).run();
 }
 
+/// Files that were never synced may have any content after a crash.
+Result<void> restore_packs(Database& database, const StoreFiles& files) {
+  Query query(database, sql::kKeptPacks);
+  while (true) {
+    SKILL_VERIFIER_TRY(const bool row, query.step());
+    if (!row) return {};
+    if (auto restored = files.restore(query.text(0), query.text(1)); !restored) return restored;
+  }
+}
+
 /// What a crash between the two halves of a change left behind: packs without a job are removed, jobs without a pack
 /// cannot be run.
 Result<void> reconcile(Database& database, const StoreFiles& files) {
+  if (auto restored = restore_packs(database, files); !restored) return restored;
   SKILL_VERIFIER_TRY(auto packs, files.packs());
   std::vector<std::string> lost;
   {
@@ -174,28 +199,40 @@ Result<void> reconcile(Database& database, const StoreFiles& files) {
   return transaction.commit();
 }
 
+/// Most skills. A batch of such changes still is a few megabytes of memory.
+constexpr std::uintmax_t kMostBytesInRow = 64 * 1024;
+
 class SqliteStore final : public JobStore {
  public:
-  SqliteStore(Descriptor lock, StoreFiles files, Database writer, Database reader)
+  SqliteStore(Descriptor lock, StoreFiles files, Database writer, Database reader, Database checkpointer)
       : lock_(std::move(lock)),
         files_(std::move(files)),
         reader_(std::move(reader)),
-        writer_(std::move(writer), [this] { return files_.sync_packs(); }) {}
+        writer_(std::move(writer), std::move(checkpointer), [this] { return files_.sync_packs(); }) {}
 
   fs::path spool() const override { return files_.spool(); }
   fs::path pack_path(const std::string& id) const override { return files_.pack(id); }
 
   awaitable<Result<Job>> insert(Job job, fs::path pack) override {
     if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    std::error_code unknown;
+    const auto size = fs::file_size(pack, unknown);
+    const bool small = !unknown && size <= kMostBytesInRow;
+    if (!small) {
+      auto synced = co_await core::run_on(syncing_, [pack] { return StoreFiles::sync(pack); });
+      if (!synced) co_return synced.error();
+    }
     auto added = std::make_shared<Job>(as_inserted(std::move(job)));
     Change change;
     // The row first: it finds out whether the id is taken before a file is moved to that id's place.
-    change.apply = [this, added, pack](Database& database) -> Result<void> {
+    change.apply = [this, added, pack, small](Database& database) -> Result<void> {
       if (auto done = insert_job(database, *added); !done) return done;
+      if (small)
+        if (auto kept = insert_pack(database, added->sequence, pack); !kept) return kept;
       return files_.adopt(pack, added->id);
     };
     change.undo = [this, added, pack] { files_.give_back(pack, added->id); };
-    change.adds_pack = true;
+    change.adds_pack = !small;
     auto done = co_await writer_.run(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*added);
@@ -319,6 +356,7 @@ class SqliteStore final : public JobStore {
   Database reader_;
   GroupCommit writer_;
   core::WorkPool reading_{1};
+  core::WorkPool syncing_{2};
 };
 
 }  // namespace
@@ -332,8 +370,9 @@ Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory) {
   if (auto migrated = migrate(writer); !migrated) return migrated.error();
   if (auto reconciled = reconcile(writer, files); !reconciled) return reconciled.error();
   SKILL_VERIFIER_TRY(Database reader, Database::open_reader(file));
-  return std::unique_ptr<JobStore>(
-      std::make_unique<SqliteStore>(std::move(lock), std::move(files), std::move(writer), std::move(reader)));
+  SKILL_VERIFIER_TRY(Database checkpointer, Database::open_checkpointer(file));
+  return std::unique_ptr<JobStore>(std::make_unique<SqliteStore>(std::move(lock), std::move(files), std::move(writer),
+                                                                 std::move(reader), std::move(checkpointer)));
 }
 
 }  // namespace skill_verifier::store

@@ -26,6 +26,9 @@ inline constexpr const char* kInsertJob =
     "INSERT INTO jobs (id, state, attempt, created_at, skill_id, has_pack) VALUES (?, 'pending', 0, ?, ?, 1)"
     " ON CONFLICT (id) DO NOTHING";
 inline constexpr const char* kInsertDocuments = "INSERT INTO documents (sequence, request) VALUES (?, ?)";
+inline constexpr const char* kInsertPack = "INSERT INTO packs (sequence, bytes) VALUES (?, ?)";
+inline constexpr const char* kDropPack = "DELETE FROM packs WHERE sequence = ?";
+inline constexpr const char* kKeptPacks = "SELECT jobs.id, bytes FROM packs JOIN jobs USING (sequence)";
 inline constexpr const char* kBegin =
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ? WHERE sequence = ?";
 inline constexpr const char* kRequeue =

@@ -16,6 +16,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+/// One byte more than goes into the database.
+constexpr std::size_t kLargePack = 64 * 1024 + 1;
+
 class SqliteStoreTest : public testing::Test {
  protected:
   void SetUp() override { reopen(); }
@@ -28,8 +31,8 @@ class SqliteStoreTest : public testing::Test {
   }
   std::filesystem::path directory() const { return scratch_.path() / "store"; }
 
-  Job insert() {
-    auto inserted = await(io_, store_->insert(make_job(), make_pack(*store_)));
+  Job insert(std::string_view pack = "pack bytes") {
+    auto inserted = await(io_, store_->insert(make_job(), make_pack(*store_, pack)));
     EXPECT_TRUE(inserted);
     return inserted ? *inserted : Job{};
   }
@@ -121,7 +124,8 @@ TEST_F(SqliteStoreTest, OpenRemovesPacksThatBelongToNoJob) {
 }
 
 TEST_F(SqliteStoreTest, OpenFailsJobsWhosePackIsLost) {
-  const Job pending = insert(), running = insert(), fine = insert();
+  const std::string large(kLargePack, 'x');
+  const Job pending = insert(large), running = insert(large), fine = insert(large);
   ASSERT_TRUE(await(io_, store_->begin(running.id, at(2'000))));
   std::filesystem::remove(store_->pack_path(pending.id));
   std::filesystem::remove(store_->pack_path(running.id));
@@ -132,6 +136,48 @@ TEST_F(SqliteStoreTest, OpenFailsJobsWhosePackIsLost) {
     EXPECT_TRUE(find(id).completed_at);
   }
   EXPECT_EQ(find(fine.id).state, JobState::pending);
+}
+
+TEST_F(SqliteStoreTest, OpenWritesSmallPacksAnewWhateverACrashLeftOfThem) {
+  const Job removed = insert("one"), emptied = insert("two"), torn = insert(std::string(65'536, 'y')), done = insert();
+  ASSERT_TRUE(await(io_, store_->begin(torn.id, at(2'000))));
+  ASSERT_TRUE(await(io_, store_->finish(done.id, ended(JobState::cancelled))));
+  std::filesystem::remove(store_->pack_path(removed.id));
+  write_all(store_->pack_path(emptied.id), "");
+  write_all(store_->pack_path(torn.id), "yy");
+  reopen();
+  EXPECT_EQ(read_all(store_->pack_path(removed.id)), "one");
+  EXPECT_EQ(read_all(store_->pack_path(emptied.id)), "two");
+  EXPECT_EQ(read_all(store_->pack_path(torn.id)), std::string(65'536, 'y'));
+  EXPECT_FALSE(std::filesystem::exists(store_->pack_path(done.id)));
+  EXPECT_TRUE(std::filesystem::is_empty(store_->spool()));
+}
+
+TEST_F(SqliteStoreTest, OnlySmallPacksLieInTheDatabaseAndOnlyAsLongAsTheirJobRuns) {
+  const Job small = insert(std::string(kLargePack - 1, 'x')), large = insert(std::string(kLargePack, 'x'));
+  EXPECT_EQ(sql("SELECT sequence, length(bytes) FROM packs"),
+            std::to_string(small.sequence) + " " + std::to_string(kLargePack - 1) + " ");
+  EXPECT_EQ(std::filesystem::file_size(store_->pack_path(large.id)), kLargePack);
+  ASSERT_TRUE(await(io_, store_->finish(small.id, ended(JobState::cancelled))));
+  EXPECT_EQ(sql("SELECT count(*) FROM packs"), "0 ");
+}
+
+TEST_F(SqliteStoreTest, TheLogDoesNotGrowWithoutEnd) {
+  constexpr int kJobs = 1'600;
+  const std::string pack(kLargePack - 1, 'x');
+  core::TaskGroup group(io_.get_executor());
+  int inserted = 0;
+  auto add = [](JobStore& store, std::filesystem::path file, int& count) -> awaitable<void> {
+    auto done = co_await store.insert(make_job(), std::move(file));
+    if (done) ++count;
+  };
+  for (int i = 0; i < kJobs; ++i)
+    group.spawn("insert", add(*store_, make_pack(*store_, pack), inserted));
+  ASSERT_TRUE(await(io_, group.wait(std::chrono::seconds(120))));
+  ASSERT_EQ(inserted, kJobs);
+  const auto log = std::filesystem::file_size(directory() / "jobs.db-wal");
+  EXPECT_LT(log, std::uintmax_t{kJobs} * kLargePack * 9 / 10) << "nothing was moved into jobs.db";
+  EXPECT_LT(log, 80u << 20);
 }
 
 TEST_F(SqliteStoreTest, ASecondOpenIsLockedOut) {

@@ -60,7 +60,7 @@ struct Package {
 };
 
 /// Expands an archive (tar, tar.gz, tar.zst, zip, `.skill`; told by content, never by name) into a new pack file, which
-/// replaces an older one; its bytes are synced, its name is not. Blocking; needs less than 1 MiB of memory (zstd: up to
+/// replaces an older one; nothing is synced. Blocking; needs less than 1 MiB of memory (zstd: up to
 /// 8 MiB more, as the archive asks) and, beside the pack, as much scratch space as the files are large. Refusals are
 /// Errc::rejected or too_large with `id` one of
 ///   archive_unreadable (damaged, cut short, or two readers could understand it differently), archive_unsupported,

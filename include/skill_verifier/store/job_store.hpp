@@ -80,7 +80,7 @@ class JobStore {
   /// Directory for uploads in flight; on the same file system as the blobs. Emptied by `open`.
   virtual std::filesystem::path spool() const = 0;
 
-  /// Adds the job in state pending and moves `pack` (a synced file in the spool) to the job's blob. Sets `sequence`,
+  /// Adds the job in state pending and moves `pack` (a file in the spool) to the job's blob, durably. Sets `sequence`,
   /// which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
   /// `job_id_invalid`); one that exists is conflict `job_exists`. When this fails, `pack` is where it was.
   virtual awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) = 0;
