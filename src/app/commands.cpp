@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "app/check_command.hpp"
 #include "app/program.hpp"
 
 namespace skill_verifier::app {
@@ -79,6 +80,10 @@ int run_program(int argc, char** argv) {
   lint->add_flag("--json", lint_options.json, "one JSON object a line");
   lint->footer("Exit status: 0 all readable, 1 at least one refused.");
 
+  CheckOptions check_options;
+  CLI::App* check = app.add_subcommand("check", "check an attestation offline: hash, quote, measurements, identity");
+  add_check_options(*check, check_options);
+
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -91,6 +96,7 @@ int run_program(int argc, char** argv) {
   if (serve->parsed()) return serve_command(source, check_only);
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
+  if (check->parsed()) return check_command(check_options);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }
