@@ -265,6 +265,15 @@ bool Agent::is_quote(std::string_view target) {
 std::string Agent::root_certificate_pem() const {
   return impl_->platform.root_certificate().pem();
 }
+std::string Agent::collateral() const {
+  return impl_->platform.collateral(impl_->clock.now());
+}
+std::string Agent::measurements() const {
+  return impl_->platform.measurements();
+}
+const std::string& Agent::app_compose() const {
+  return impl_->platform.app_compose();
+}
 std::string Agent::kms_root_public_key() const {
   return to_hex(secp256k1::public_key(impl_->kms_root));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "collateral.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/core/sha2.hpp"
 
@@ -41,13 +42,13 @@ Event firmware_event(int imr, std::uint32_t type, std::string_view payload) {
   return {imr, type, "", text_bytes(payload), core::sha384(as_bytes(payload))};
 }
 
-test_pki::PckChain make_chain(core::Time now) {
+test_pki::PckChainSpec chain_spec(core::Time now) {
   test_pki::PckChainSpec spec;
   const auto today = std::chrono::floor<std::chrono::days>(now);
   spec.not_before = today - std::chrono::days(1);
   spec.not_after = today + std::chrono::days(7 * 365);
   spec.sgx.components = {4, 4, 2, 2, 4, 1, 0, 5};
-  return test_pki::make_pck_chain(spec);
+  return spec;
 }
 
 }  // namespace
@@ -57,7 +58,8 @@ Platform::Platform(std::string app_compose, std::string key_provider_id, core::T
       compose_hash_(to_bytes(core::sha256(as_bytes(app_compose_)))),
       app_id_(compose_hash_.begin(), compose_hash_.begin() + 20),
       os_image_hash_(to_bytes(core::sha256(as_bytes("dstack-simulator os image")))),
-      chain_(make_chain(now)),
+      chain_spec_(chain_spec(now)),
+      chain_(test_pki::make_pck_chain(chain_spec_)),
       attestation_key_(test_pki::SigningKey::generate()) {
   const Bytes seed(20, 0x5e);
   instance_id_ = to_bytes(core::sha256(concat({seed, app_id_})));
@@ -123,6 +125,18 @@ std::string Platform::event_log() const {
                                      {"event_payload", core::to_hex(event.payload)}});
   }
   return core::dump_json(list);
+}
+
+std::string Platform::collateral(core::Time now) const {
+  return make_collateral(chain_, chain_spec_, now);
+}
+
+std::string Platform::measurements() const {
+  return core::dump_json_pretty(core::OrderedJson::array({core::OrderedJson{{"name", "dstack-simulator"},
+                                                                            {"mrtd", core::to_hex(td_.mr_td)},
+                                                                            {"rtmr0", core::to_hex(td_.rtmr[0])},
+                                                                            {"rtmr1", core::to_hex(td_.rtmr[1])},
+                                                                            {"rtmr2", core::to_hex(td_.rtmr[2])}}}));
 }
 
 std::string Platform::vm_config() const {

@@ -47,6 +47,10 @@ class Platform {
   /// JSON texts, as GetQuote gives them.
   std::string event_log() const;
   std::string vm_config() const;
+  /// What Intel would have signed about this platform, under root_certificate(): QuoteCollateralV3 JSON.
+  std::string collateral(skill_verifier::core::Time now) const;
+  /// MRTD and RTMR0-2 as a set for `skill-verifier check --measurements`.
+  std::string measurements() const;
 
  private:
   void log_firmware();
@@ -61,6 +65,7 @@ class Platform {
   std::string key_provider_info_;
   std::vector<Event> events_;
   test_pki::TdReport td_;
+  test_pki::PckChainSpec chain_spec_;
   test_pki::PckChain chain_;
   test_pki::SigningKey attestation_key_;
 };
