@@ -90,8 +90,8 @@ struct Replay {
   core::Digest384 boot_rtmr3{};  ///< RTMR3 after `boot-mr-done`: what a KMS authorises
   RuntimeClaims claims;
   std::vector<AppEvent> app_events;  ///< after `system-ready`: written by whatever runs in the guest, never claims
-  /// Codes: event_wrong_register, event_digest_mismatch, event_preimage_mismatch, event_name_ambiguous, event_unknown,
-  /// event_duplicate, event_out_of_order, event_payload_invalid, event_missing.
+  /// Codes: event_wrong_register, event_digest_missing, event_digest_mismatch, event_preimage_mismatch,
+  /// event_name_ambiguous, event_unknown, event_duplicate, event_out_of_order, event_payload_invalid, event_missing.
   std::vector<EvidenceFinding> findings;
 };
 

@@ -21,9 +21,9 @@ struct EvidenceBundle {
 };
 
 /// A GetQuote response, a dstack-verifier request, or an Attest response: JSON with quote (hex, `0x` accepted) and
-/// event_log (a string with JSON, never an array), or with `attestation` (hex) when there is no quote. A non-empty
-/// attestation beside a quote is refused: two sources of truth. Errors: too_large, invalid_argument `evidence_invalid`,
-/// and parse_attestation's.
+/// event_log (a string with JSON, never an array), or with `attestation` (hex). Where there is a quote, an attestation
+/// beside it is not read. Errors: too_large, invalid_argument `evidence_invalid`, and those of parse_event_log and
+/// parse_attestation.
 Result<EvidenceBundle> parse_evidence_bundle(std::string_view json);
 
 /// The SCALE form ("V0") of dstack's attestation. Its two event lists must agree. Errors: too_large, invalid_argument
