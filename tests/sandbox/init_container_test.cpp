@@ -140,6 +140,13 @@ TEST_F(InitContainer, SystemCallsThatATestHasNoUseForAreRefused) {
   }
 }
 
+TEST_F(InitContainer, AProcessMayLimitItself) {
+  // busybox, static like the programs of many images, and a C library's own call.
+  EXPECT_EQ(begin().shell("ulimit -n 100 && ulimit -n; ulimit -v 1000000 && ulimit -v").out, "100\n1000000\n");
+  EXPECT_EQ(sandbox_->client().command({"probe", "limit-self"}).out,
+            "getrlimit: done\nsetrlimit: done\nprlimit: done\n");
+}
+
 TEST_F(InitContainer, OnlyOrdinarySocketsExist) {
   const std::set<std::string> allowed{"unix", "inet", "inet6", "netlink_route", "socketpair_unix"};
   const auto result = begin().command({"probe", "sockets"});
