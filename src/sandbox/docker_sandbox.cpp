@@ -341,12 +341,14 @@ awaitable<void> DockerSandbox::stop() {
   if (!left) {
     log::warn("containers may be left behind", {{"why", left.error().message}});
     co_await containers_.settle(options_.timeouts.remove);
+    co_await containers_.close();
     co_return;
   }
   for (const auto& id : *left)
     log::warn("container left behind", {{"container", id}});
   // What still tries refers to this object.
   co_await containers_.settle(options_.timeouts.remove);
+  co_await containers_.close();
   if (!options_.keep_images) co_await remove_images();
 }
 

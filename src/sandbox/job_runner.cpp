@@ -121,7 +121,7 @@ awaitable<Result<bool>> JobRunner::killed_for_memory(std::string container) {
   if (!ended && ended.error().code == Errc::unavailable) co_return ended.error();
   const auto state = co_await engine_.inspect_container(container);
   if (state) co_return state->oom_killed;
-  // Removed by the engine already: there is nothing left to tell.
+  // Somebody else removed it: there is nothing left to tell.
   if (state.error().code == Errc::not_found) co_return false;
   co_return state.error();
 }
