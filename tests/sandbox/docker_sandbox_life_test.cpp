@@ -194,6 +194,20 @@ TEST_F(DockerSandboxLifeTest, GivesUpOnAnEngineThatHangs) {
   EXPECT_TRUE(test::await(io_, all_gone()));
 }
 
+TEST_F(DockerSandboxLifeTest, EndsTestDepsThatCannotBeMeasured) {
+  options_.timeouts.measure = std::chrono::milliseconds(300);
+  if (!behind_relay()) GTEST_SKIP() << "the engine is not at a Unix socket";
+  must_run(shell("true"));
+  const auto hang = [this](StreamId, std::string_view) { relay_->hang(); };
+  // Its own limit is far beyond what a test may take.
+  const auto prepared = test::await(io_, sandbox_->prepare(deps("echo begun; sleep 1000"), hang));
+  ASSERT_FALSE(prepared.has_value());
+  EXPECT_EQ(prepared.error().id, "engine_timed_out");
+  relay_->cut();
+  relay_->resume();
+  EXPECT_TRUE(test::await(io_, all_gone()));
+}
+
 TEST_F(DockerSandboxLifeTest, SaysThatNoEngineAnswers) {
   options_.docker_host = "unix://" + (folder_ / "nothing.sock").string();
   auto other = make_docker_sandbox(io_.get_executor(), pool_, options_);
