@@ -14,6 +14,7 @@
 #include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/file_chunks.hpp"
+#include "sandbox/image_reference.hpp"
 #include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
 #include "sandbox/prepared_images.hpp"
@@ -63,11 +64,6 @@ std::filesystem::path init_path(const DockerSandboxOptions& options) {
 
 Error cancelled_error() {
   return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
-}
-
-/// A name that can only be an image that is here already.
-bool is_image_id(std::string_view reference) {
-  return reference.starts_with("sha256:");
 }
 
 std::string instance_of(const Labels& labels) {
@@ -164,6 +160,8 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   log::info(
       "docker engine ready",
       {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
+  const auto unpinned = list_unpinned(options_.images);
+  if (!unpinned.empty()) log::warn("runtimes without a digest: their tags can be moved", {{"runtimes", unpinned}});
   co_return warnings;
 }
 
