@@ -17,7 +17,9 @@ Fd move_away(int fd) {
 
 }  // namespace
 
-HostStream::HostStream() : buffer_(kReadBuffer) {}
+HostStream::HostStream() : buffer_(kReadBuffer), outbox_(2 * init::kOutputFrame, '\0') {
+  outbox_.clear();
+}
 
 Status HostStream::take_over() {
   in_ = move_away(STDIN_FILENO);
@@ -51,6 +53,10 @@ bool HostStream::wait_and_fill() {
 
 void HostStream::queue(init::InitFrame type, std::uint8_t index, std::string_view payload) {
   append_frame(outbox_, type, index, payload);
+}
+
+void HostStream::queue_header(init::InitFrame type, std::uint8_t index, std::size_t payload_size) {
+  append_header(outbox_, type, index, payload_size);
 }
 
 bool HostStream::flush_some() {
