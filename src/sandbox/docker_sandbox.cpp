@@ -160,7 +160,8 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   log::info(
       "docker engine ready",
       {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
-  const auto unpinned = list_unpinned(options_.images);
+  // Whoever uses it once sees in the result which image it was.
+  const auto unpinned = options_.keep_images ? list_unpinned(options_.images) : std::string();
   if (!unpinned.empty()) log::warn("runtimes without a digest: their tags can be moved", {{"runtimes", unpinned}});
   co_return warnings;
 }

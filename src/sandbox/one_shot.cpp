@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "cli-";
 constexpr std::size_t kBootDigits = 8;
-constexpr std::int64_t kLongerThanAnyVerification = 24 * 60 * 60;
+constexpr std::int64_t kLongerThanAnyVerification = std::int64_t{24} * 60 * 60;
+constexpr int kFieldsBeforeStart = 18;  ///< after the state
 
 /// The text up to the next dash, which is taken off.
 std::string_view take_part(std::string_view& rest) {
@@ -75,8 +76,7 @@ std::optional<std::uint64_t> start_of(std::uint64_t pid) {
   std::string state;
   fields >> state;
   std::string skipped;
-  constexpr int kBetween = 18;
-  for (int i = 0; i < kBetween; ++i)
+  for (int i = 0; i < kFieldsBeforeStart; ++i)
     fields >> skipped;
   std::uint64_t start = 0;
   if (!(fields >> start) || state == "Z" || state == "X") return std::nullopt;

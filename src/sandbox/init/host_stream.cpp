@@ -6,6 +6,8 @@ namespace skill_verifier::sandbox::guest {
 namespace {
 
 constexpr std::size_t kReadBuffer = 64u << 10;
+/// The longest output frame, and what may still wait before it.
+constexpr std::size_t kOutbox = std::size_t{2} * init::kOutputFrame;
 /// Above every number that a child gives its own descriptors.
 constexpr int kLowestPrivateFd = 10;
 constexpr int kHostPatienceMs = 30'000;
@@ -17,7 +19,7 @@ Fd move_away(int fd) {
 
 }  // namespace
 
-HostStream::HostStream() : buffer_(kReadBuffer), outbox_(2 * init::kOutputFrame, '\0') {
+HostStream::HostStream() : buffer_(kReadBuffer), outbox_(kOutbox, '\0') {
   outbox_.clear();
 }
 
