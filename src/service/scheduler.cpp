@@ -33,9 +33,11 @@ Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& cl
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, bool recovered) {
+void Scheduler::add(const std::string& id, bool recovered, std::uint64_t pack_bytes) {
   auto entry = std::make_shared<Entry>(executor_, id);
   entry->recovered = recovered;
+  entry->pack_bytes = pack_bytes;
+  pack_bytes_ += pack_bytes;
   entries_[id] = entry;
   queue_.push_back(std::move(entry));
   pump();
@@ -72,7 +74,7 @@ void Scheduler::release_slot(const EntryPtr& entry) {
 void Scheduler::forget(const EntryPtr& entry) {
   entry->where = Entry::Where::done;
   entry->log.close();
-  entries_.erase(entry->id);
+  if (entries_.erase(entry->id) != 0) pack_bytes_ -= entry->pack_bytes;
   entry->done.notify_all();
 }
 
