@@ -5,22 +5,25 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "sandbox/containers.hpp"
 #include "sandbox/derived_images.hpp"
+#include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/file_chunks.hpp"
+#include "sandbox/image_reference.hpp"
 #include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
-#include "sandbox/outcome.hpp"
 #include "sandbox/prepared_images.hpp"
 #include "sandbox/seccomp_profile.hpp"
 #include "sandbox/uninterrupted.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/core/sha2.hpp"
+#include "skill_verifier/sandbox/one_shot.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
@@ -63,9 +66,29 @@ Error cancelled_error() {
   return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
 }
 
-/// A name that can only be an image that is here already.
-bool is_image_id(std::string_view reference) {
-  return reference.starts_with("sha256:");
+std::string instance_of(const Labels& labels) {
+  const auto found = std::ranges::find(labels, kLabelInstance, [](const auto& label) { return label.first; });
+  return found == labels.end() ? std::string() : found->second;
+}
+
+/// Knows what nobody uses any more.
+class Abandoned {
+ public:
+  /// `created` is Unix time.
+  bool owns(const Labels& labels, std::int64_t created) const {
+    const auto process = parse_one_shot(instance_of(labels));
+    return process && is_gone(*process, self_, now_ - created, start_of);
+  }
+
+ private:
+  ProcessName self_ = this_process();
+  std::int64_t now_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+};
+
+/// Somebody else took the container away: not a fault of the job.
+Error as_lost(Error error) {
+  if (error.id != "container_missing" && error.id != "engine_conflict") return error;
+  return Error{Errc::unavailable, "sandbox_lost", std::move(error.message)};
 }
 
 class DockerSandbox final : public Sandbox {
@@ -93,14 +116,17 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink);
+  awaitable<Result<PrepareResult>> find_or_make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
                                                                            std::string key);
   awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
-  awaitable<void> remove_images();
+  awaitable<void> remove_images(std::string instance);
+  awaitable<void> remove_abandoned();
   Error not_allowed(const std::string& reference) const;
-  ContainerSpec spec_of(Role role, std::string image_id, const std::string& job_id, int attempt, bool bridge,
-                        const Limits& limits) const;
+  template <class Request>
+  ContainerSpec spec_of(Role role, std::string image_id, const Request& request) const;
+  DiskLimits disk_limits() const;
   Conversation conversation_of(const CommandSpec& command, const Image& image, const Limits& limits) const;
 
   core::asio::any_io_executor executor_;
@@ -127,13 +153,36 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   for (const auto& id : stuck) {
     warnings.push_back(fmt::format("container {} of an earlier life cannot be removed yet", id));
   }
+  co_await remove_abandoned();
   SKILL_VERIFIER_CO_TRY_VOID(co_await prepared_.load(init.sha256));
   derived_ = std::make_unique<DerivedImages>(executor_, engine_, containers_, std::move(init));
   co_await derived_->remove_stale();
   log::info(
       "docker engine ready",
       {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
+  // Whoever uses it once sees in the result which image it was.
+  const auto unpinned = options_.keep_images ? list_unpinned(options_.images) : std::string();
+  if (!unpinned.empty()) log::warn("runtimes without a digest: their tags can be moved", {{"runtimes", unpinned}});
   co_return warnings;
+}
+
+/// What killed processes left that used the engine for one job: nobody else will start under their instance again.
+awaitable<void> DockerSandbox::remove_abandoned() {
+  const std::vector<std::string> labels = {kLabelInstance};
+  const auto containers = co_await engine_.list_containers(labels);
+  const auto images = co_await engine_.list_images(labels);
+  if (!containers || !images) co_return;
+  const Abandoned abandoned;
+  for (const auto& container : *containers) {
+    if (abandoned.owns(container.labels, container.created)) containers_.remove_later(container.id);
+  }
+  co_await containers_.settle(kOrphanLimit);
+  std::set<std::string> instances;
+  for (const auto& image : *images) {
+    if (abandoned.owns(image.labels, image.created)) instances.insert(instance_of(image.labels));
+  }
+  for (const auto& instance : instances)
+    co_await remove_images(instance);
 }
 
 awaitable<Result<InitProgram>> DockerSandbox::load_init() {
@@ -197,18 +246,27 @@ awaitable<Result<ImageDetails>> DockerSandbox::inspect_or_pull(std::string name,
   co_return co_await engine_.inspect_image(reference);
 }
 
-ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const std::string& job_id, int attempt,
-                                     bool bridge, const Limits& limits) const {
+template <class Request>
+ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const Request& request) const {
   ContainerSpec spec;
   spec.role = role;
   spec.image_id = std::move(image_id);
-  spec.job_id = job_id;
-  spec.attempt = attempt;
-  spec.bridge_network = bridge;
-  spec.limits = limits;
+  spec.job_id = request.job_id;
+  spec.request_id = request.request_id;
+  spec.attempt = request.attempt;
+  spec.bridge_network = request.bridge_network;
+  spec.limits = request.limits;
   spec.oci_runtime = options_.oci_runtime;
   spec.cgroup_parent = options_.cgroup_parent;
   return spec;
+}
+
+DiskLimits DockerSandbox::disk_limits() const {
+  DiskLimits limits;
+  limits.bytes = options_.prepare_disk_bytes;
+  limits.files = options_.prepare_files;
+  limits.measuring = options_.timeouts.measure;
+  return limits;
 }
 
 Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Image& image,
@@ -221,6 +279,7 @@ Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Im
   conversation.ready_limit = options_.timeouts.start;
   conversation.unpack_limit = options_.timeouts.unpack;
   conversation.grace = options_.timeouts.grace;
+  conversation.late = options_.timeouts.late;
   conversation.finish_limit = options_.timeouts.commit;
   return conversation;
 }
@@ -246,15 +305,13 @@ awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink s
 
 awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRequest request, OutputSink sink) {
   Job job;
-  job.spec =
-      spec_of(Role::test, std::move(image_id), request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.spec = spec_of(Role::test, std::move(image_id), request);
   job.conversation = conversation_of(request.command, request.image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.use_prepared = request.prepared_id.has_value();
   auto ran = co_await runner_.run(std::move(job), std::move(sink));
   if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
-  if (!ran.result && (ran.result.error().id == "container_missing" || ran.result.error().id == "engine_conflict"))
-    co_return Error{Errc::unavailable, "sandbox_lost", ran.result.error().message};
+  if (!ran.result) co_return as_lost(ran.result.error());
   co_return std::move(ran.result);
 }
 
@@ -262,6 +319,14 @@ awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, 
   auto key = prepared_key(request, profile_.init_sha256);
   const auto turn = co_await prepared_.turn(key);
   if (!turn) co_return cancelled_error();
+  // Only from here on does the time count: it is this job's own.
+  const auto limit = request.deps.timeout + request.overhead + 2 * options_.timeouts.commit;
+  auto preparing = find_or_make_prepared(std::move(request), std::move(key), std::move(sink));
+  co_return co_await core::with_deadline(std::move(preparing), limit, "test_deps");
+}
+
+awaitable<Result<PrepareResult>> DockerSandbox::find_or_make_prepared(PrepareRequest request, std::string key,
+                                                                      OutputSink sink) {
   SKILL_VERIFIER_CO_TRY(auto hit, co_await prepared_.find(key));
   if (!hit) co_return co_await make_prepared(std::move(request), std::move(key), std::move(sink));
   PrepareResult result;
@@ -276,17 +341,17 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
                                                               OutputSink sink) {
   SKILL_VERIFIER_CO_TRY(const auto base_id, co_await derived_->get(request.image));
   Job job;
-  job.spec = spec_of(Role::prepare, base_id, request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.spec = spec_of(Role::prepare, base_id, request);
   job.conversation = conversation_of(request.deps, request.image, request.limits);
   job.conversation.timeout = std::max(request.deps.timeout, kShortestTimeout);
   job.conversation.mode = init::Mode::prepare;
   job.conversation.pack = std::move(request.pack);
-  job.disk_bytes = options_.prepare_disk_bytes;
+  job.disk = disk_limits();
   auto ran = co_await runner_.run(std::move(job), std::move(sink));
   if (!ran.result) {
     if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
     if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
-    co_return ran.result.error();
+    co_return as_lost(ran.result.error());
   }
   PrepareResult result;
   result.run = std::move(*ran.result);
@@ -296,7 +361,7 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
   }
   auto kept = co_await keep_prepared(ran.container, base_id, std::move(key));
   co_await containers_.discard(std::move(ran.container));
-  if (!kept) co_return core::with_context(kept.error(), "keep the prepared image");
+  if (!kept) co_return core::with_context(as_lost(kept.error()), "keep the prepared image");
   result.image_id = std::move(kept->first);
   result.lease = std::move(kept->second);
   co_return result;
@@ -306,8 +371,8 @@ awaitable<Result<std::pair<std::string, LruIndex::Lease>>> DockerSandbox::keep_p
                                                                                         std::string base_id,
                                                                                         std::string key) {
   SKILL_VERIFIER_CO_TRY_VOID(co_await engine_.wait_not_running(container, kEndLimit));
-  SKILL_VERIFIER_CO_TRY(const auto written, co_await engine_.written_bytes(container));
-  if (written > options_.prepare_disk_bytes) co_return disk_refusal(written, options_.prepare_disk_bytes);
+  DiskMeter meter(engine_, disk_limits());
+  SKILL_VERIFIER_CO_TRY(const auto written, co_await meter.check(container));
   // test_deps ran as root beside init's own file.
   SKILL_VERIFIER_CO_TRY_VOID(co_await derived_->install_init(container));
   auto committing = commit_prepared(std::move(container), key);
@@ -341,19 +406,21 @@ awaitable<void> DockerSandbox::stop() {
   if (!left) {
     log::warn("containers may be left behind", {{"why", left.error().message}});
     co_await containers_.settle(options_.timeouts.remove);
+    co_await containers_.close();
     co_return;
   }
   for (const auto& id : *left)
     log::warn("container left behind", {{"container", id}});
   // What still tries refers to this object.
   co_await containers_.settle(options_.timeouts.remove);
-  if (!options_.keep_images) co_await remove_images();
+  co_await containers_.close();
+  if (!options_.keep_images) co_await remove_images(options_.instance);
 }
 
-awaitable<void> DockerSandbox::remove_images() {
+awaitable<void> DockerSandbox::remove_images(std::string instance) {
   // A prepared image stands on a derived one, which cannot go first.
   for (const auto* kind : {kPreparedKind, kDerivedKind}) {
-    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, options_.instance),
+    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance),
                                              fmt::format("{}={}", kLabelImage, kind)};
     const auto images = co_await engine_.list_images(labels);
     if (!images) co_return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,12 +23,14 @@ struct Entry {
       : id(std::move(job_id)), done(executor), log(executor), task(executor) {}
 
   const std::string id;
+  std::string request_id;  ///< of the request that submitted it, for the log; empty until a recovered job is begun
   Where where = Where::queued;
   bool recovered = false;    ///< from an earlier life: its pack is checked before it is used
   bool begun = false;        ///< running in the store
   bool removing = false;     ///< somebody wants it gone
   bool interrupted = false;  ///< the service stops and its grace is over
   bool holds_slot = false;
+  std::uint64_t pack_bytes = 0;
   int faults = 0;  ///< attempts of this life that the infrastructure spoilt
   core::Event done;
   LiveLog log;

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <sstream>
+
 #include "e2e/harness.hpp"
 
 namespace skill_verifier::e2e {
@@ -58,6 +61,18 @@ TEST(Verify, TakesAnArchive) {
             run({"sha256sum", archive}).out);
 }
 
+TEST(Verify, NamesWhatTheManifestDoesNot) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  work.write("plain/SKILL.md", "---\ndescription: Says hi.\nmetadata:\n  test_command: echo hi\n---\n");
+  const Finished finished = run({program("skill-verifier").string(), "verify", (work.path() / "plain").string(),
+                                 "--name", "given-name", "--version", "2.3.4", "--set", "engine.pull=false", "--set",
+                                 "runtimes=alpine:latest=skill-verifier.local/busybox:1"},
+                                {{"DOCKER_HOST", docker_host()}});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out)["skillId"], "given-name@2.3.4");
+}
+
 TEST(Verify, LeavesNoImageInTheEngine) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const std::string before = docker({"images", "-aq"});
@@ -65,12 +80,43 @@ TEST(Verify, LeavesNoImageInTheEngine) {
   EXPECT_EQ(docker({"images", "-aq"}), before);
 }
 
-TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
-  SKILL_VERIFIER_NEEDS_ENGINE();
-  const TempDir work;
+void write_sleeper(const TempDir& work) {
   work.write(
       "sleeper/SKILL.md",
       "---\nname: sleeper\ndescription: Sleeps.\nmetadata:\n  test_command: sleep 100\n  test_timeout: 120s\n---\n");
+}
+
+TEST(Verify, LeavesToTheNextWhatItCouldNotRemoveWhenKilled) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  write_sleeper(work);
+  const std::vector<std::string> containers = {"ps", "--filter", "label=skill-verifier.role=test", "--format",
+                                               "{{.Label \"skill-verifier.instance\"}}"};
+  Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
+                   "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1"},
+                  {{"DOCKER_HOST", docker_host()}}, work.path() / "log");
+  const std::string own = "-" + std::to_string(process.pid()) + "-";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::string instance;
+  while (instance.empty() && process.running() && std::chrono::steady_clock::now() < end) {
+    std::istringstream lines(docker(containers));
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("cli-") && line.find(own) != std::string::npos) instance = line;
+  }
+  ASSERT_NE(instance, "") << process.log();
+  process.signal(SIGKILL);
+  process.wait(std::chrono::seconds(30));
+  const std::string label = "label=skill-verifier.instance=" + instance;
+  EXPECT_NE(docker({"images", "-aq", "--filter", label}), "");
+  EXPECT_EQ(verify("hello-world").exit_code, 0);
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", label}), "");
+  EXPECT_EQ(docker({"images", "-aq", "--filter", label}), "");
+}
+
+TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  write_sleeper(work);
   const std::string label = "label=skill-verifier.instance=interrupted-" + std::to_string(getpid());
   Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
                    "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set",
@@ -119,6 +165,19 @@ TEST(Serve, CheckConfigReportsEveryFaultWithItsLine) {
   const Finished good = run({program("skill-verifier").string(), "serve", "--check-config", "-c",
                              (source_dir() / "config" / "skill-verifier.example.yaml").string()});
   EXPECT_EQ(good.exit_code, 0) << good.err;
+}
+
+TEST(Serve, RefusesAVariableThatItDoesNotKnowTogetherWithTheOtherFaults) {
+  const Finished finished = run({program("skill-verifier").string(), "serve", "--check-config", "--set", "workers=0",
+                                 "--set", "listen.address=nowhere"},
+                                {{"SKILL_VERIFIER_WORKRES", "2"}, {"SKILL_VERIFIER_TEST_ANYTHING", "1"}});
+  EXPECT_EQ(finished.exit_code, 78);
+  EXPECT_NE(finished.err.find("SKILL_VERIFIER_WORKRES: unknown; the nearest known one is SKILL_VERIFIER_WORKERS"),
+            std::string::npos)
+      << finished.err;
+  EXPECT_NE(finished.err.find("--set: workers: '0'"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("listen.address: 'nowhere'"), std::string::npos) << finished.err;
+  EXPECT_EQ(finished.err.find("TEST_ANYTHING"), std::string::npos) << finished.err;
 }
 
 TEST(Program, AnswersVersionAndUsage) {
