@@ -29,6 +29,7 @@ struct InspectOptions {
   std::string quote;  ///< file, `-`: hexadecimal, binary, or any evidence that holds a quote
   bool json = false;
 };
+void add_inspect_options(CLI::App& command, InspectOptions& options);
 int inspect_command(const InspectOptions& options);
 
 }  // namespace skill_verifier::app

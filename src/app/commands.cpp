@@ -90,6 +90,10 @@ int run_program(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check", "check an attestation offline: hash, quote, measurements, identity");
   add_check_options(*check, check_options);
 
+  InspectOptions inspect_options;
+  CLI::App* inspect = app.add_subcommand("inspect", "print every field of a quote");
+  add_inspect_options(*inspect, inspect_options);
+
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -103,6 +107,7 @@ int run_program(int argc, char** argv) {
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
   if (check->parsed()) return check_command(check_options);
+  if (inspect->parsed()) return inspect_command(inspect_options);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "skill_verifier/attest/merkle.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/result.hpp"
+#include "skill_verifier/dcap/event_log.hpp"
 
 namespace skill_verifier::attest {
 
@@ -24,14 +28,12 @@ struct Evidence {
   EvidenceKind kind = EvidenceKind::quote;
   std::optional<std::string> quote;        ///< hexadecimal, with or without 0x; absent where there is none
   std::optional<std::string> event_log;    ///< JSON text
+  std::optional<dcap::EventLog> events;    ///< a bundle's, instead of event_log
   std::optional<std::string> vm_config;    ///< JSON text
   std::optional<std::string> report_data;  ///< hexadecimal, as it stands beside the quote
-  /// The log lacks most events of RTMR0-2 by design (a SCALE `attestation`), so that only RTMR3 can be replayed.
-  bool stripped_log = false;
-
   /// Job documents: what the hash is over. Service documents: the canonical text that was quoted.
   std::optional<std::string> signed_text;
-  std::string claimed_hash;  ///< `resultHash` of a job document; empty for the others
+  std::string claimed_hash;  ///< `resultHash` of a job document, `documentHash` of a service document
 
   std::string job_id, skill_id, timestamp;
   std::optional<bool> passed;
@@ -43,9 +45,11 @@ struct Evidence {
     std::string nonce;
     std::uint64_t index = 0;
     std::uint64_t tree_size = 0;
-    std::vector<std::string> hashes;  ///< hexadecimal, from the leaf's sibling to the root's child
+    std::vector<MerkleHash> hashes;  ///< from the leaf's sibling to the root's child
   };
-  std::optional<NoncePath> nonce_path;  ///< service documents asked for with a nonce
+  std::optional<NoncePath> nonce_path;     ///< service documents asked for with a nonce
+  std::optional<std::string> policy;       ///< service documents: the text behind policy.sha256
+  std::optional<std::string> app_compose;  ///< service documents: what the guest agent says was deployed
 
   std::optional<std::string> collateral;  ///< the document's own, JSON text
 };

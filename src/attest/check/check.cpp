@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attest/check/check_document.hpp"
+#include "attest/check/check_log.hpp"
 #include "attest/check/check_quote.hpp"
 #include "skill_verifier/attest/statement.hpp"
 
@@ -25,8 +26,6 @@ void demand_rows(const Evidence& evidence, const Expectations& expected, Rows& r
   if (evidence.kind != EvidenceKind::quote) {
     for (const auto* const id : {"event-log", "rtmr3"})
       rows.demand(id);
-    for (const auto* const id : {"rtmr0", "rtmr1", "rtmr2"})
-      if (!evidence.stripped_log) rows.demand(id);
   }
   if (expected.package) rows.demand("subject");
   if (expected.nonce) rows.demand("nonce");
@@ -38,8 +37,8 @@ void demand_rows(const Evidence& evidence, const Expectations& expected, Rows& r
 }
 
 /// TRUST.md §3: the 64 bytes are recomputed from what was hashed here, and only then compared.
-void check_report_data(const Evidence& evidence, const std::string& content, const QuotedValues& quoted, Rows& rows) {
-  const auto actual = core::to_hex(quoted.report_data);
+void check_report_data(const Evidence& evidence, const std::string& content, const dcap::Quote& quote, Rows& rows) {
+  const auto actual = core::to_hex(quote.td.report_data);
   if (evidence.report_data) {
     const auto beside = core::parse_hex(*evidence.report_data);
     if (!beside || core::to_hex(*beside) != actual) {
@@ -53,26 +52,17 @@ void check_report_data(const Evidence& evidence, const std::string& content, con
                "SHA-512 of the tag and the hash, in the quote", "the quote speaks for something else");
 }
 
-std::vector<std::string> unpinned(const Evidence& evidence, const Rows& rows) {
+/// What a stranger could have chosen freely and the caller named nothing for.
+std::vector<std::string> unpinned(const Evidence& evidence, const Expectations& expected) {
   std::vector<std::string> names;
-  const auto add_unless_checked = [&](std::initializer_list<const char*> ids, const char* name) {
-    const bool checked =
-        std::ranges::any_of(ids, [&](const char* id) { return rows.outcome(id) != Outcome::not_checked; });
-    if (!checked) names.emplace_back(name);
-  };
-  if (evidence.kind != EvidenceKind::quote) {
-    add_unless_checked({"compose-hash"}, "app compose");
-    add_unless_checked({"os-image", "measurements"}, "OS image");
-    add_unless_checked({"key-provider"}, "key provider");
-  }
-  if (evidence.kind == EvidenceKind::job_document) add_unless_checked({"subject"}, "package");
-  if (evidence.kind == EvidenceKind::job_document || evidence.kind == EvidenceKind::service_document) {
-    add_unless_checked({"nonce"}, "nonce");
-  }
+  if (!expected.app_compose && !expected.compose_hash) names.emplace_back("app compose");
+  if (!expected.os_image && !expected.measurements) names.emplace_back("OS image");
+  if (evidence.kind == EvidenceKind::job_document && !expected.package) names.emplace_back("package");
+  if (evidence.kind == EvidenceKind::service_document && !expected.nonce) names.emplace_back("nonce");
   return names;
 }
 
-void conclude(const Evidence& evidence, const Rows& rows, CheckReport& report) {
+void conclude(const Evidence& evidence, const Expectations& expected, const Rows& rows, CheckReport& report) {
   report.rows = rows.take();
   bool failed = false;
   for (const Row& row : report.rows) {
@@ -82,7 +72,7 @@ void conclude(const Evidence& evidence, const Rows& rows, CheckReport& report) {
   report.verdict = failed                   ? CheckVerdict::invalid
                    : report.missing.empty() ? CheckVerdict::valid
                                             : CheckVerdict::incomplete;
-  report.not_pinned = unpinned(evidence, rows);
+  report.not_pinned = unpinned(evidence, expected);
 }
 
 }  // namespace
@@ -105,11 +95,17 @@ CheckReport check(const Evidence& evidence, const Expectations& expected, std::i
   Rows rows(evidence.kind);
   demand_rows(evidence, expected, rows);
   std::string content;
-  if (evidence.kind == EvidenceKind::job_document) content = check_job_document(evidence, expected, report, rows);
-  const auto quoted = check_quote(evidence, expected, now, report, rows);
-  if (evidence.kind == EvidenceKind::job_document) check_tee_type(evidence, report.simulated, rows);
-  if (quoted) check_report_data(evidence, content, *quoted, rows);
-  conclude(evidence, rows, report);
+  const bool is_job = evidence.kind == EvidenceKind::job_document;
+  const bool is_service = evidence.kind == EvidenceKind::service_document;
+  if (is_job) content = check_job_document(evidence, expected, report, rows);
+  if (is_service) content = check_service_document(evidence, expected, report, rows);
+  const auto quote = check_quote(evidence, expected, now, report, rows);
+  if (is_job || is_service) check_tee_type(evidence, report.simulated, rows);
+  if (quote) {
+    check_report_data(evidence, content, *quote, rows);
+    check_log(evidence, expected, *quote, report, rows);
+  }
+  conclude(evidence, expected, rows, report);
   return report;
 }
 

@@ -48,6 +48,7 @@ constexpr Title kTitles[] = {
     {"rtmr1", "RTMR1", kLogged},
     {"rtmr2", "RTMR2", kLogged},
     {"rtmr3", "RTMR3", kLogged},
+    {"mr-config-id", "MRCONFIGID", kLogged},
     {"compose-hash", "App compose", kLogged},
     {"app-id", "App id", kLogged},
     {"key-provider", "Key provider", kLogged},
