@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "e2e/harness.hpp"
+#include "e2e/simulator.hpp"
 
 namespace skill_verifier::e2e {
 namespace {
@@ -8,23 +9,6 @@ namespace {
 std::string first_word(const std::string& text) {
   return text.substr(0, text.find(' '));
 }
-
-/// The simulator on a socket of its own.
-class Simulator {
- public:
-  explicit Simulator(std::vector<std::string> options = {}) {
-    std::vector<std::string> argv = {program("dstack-simulator").string(), "--socket", socket(), "--state-dir",
-                                     (directory_.path() / "state").string()};
-    argv.insert(argv.end(), options.begin(), options.end());
-    process_ = std::make_unique<Process>(argv, std::map<std::string, std::string>{}, directory_.path() / "log");
-    process_->wait_for_line("listening on");
-  }
-  std::string socket() const { return (directory_.path() / "dstack.sock").string(); }
-
- private:
-  TempDir directory_;
-  std::unique_ptr<Process> process_;
-};
 
 TEST(Attestation, AQuoteCarriesTheReportDataThatSha512sumRecomputes) {
   SKILL_VERIFIER_NEEDS_ENGINE();
