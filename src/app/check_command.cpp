@@ -9,7 +9,9 @@
 #include "app/check_inputs.hpp"
 #include "app/check_output.hpp"
 #include "app/commands.hpp"
+#include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/log.hpp"
+#include "skill_verifier/net/http_client.hpp"
 
 namespace skill_verifier::app {
 namespace {
@@ -66,6 +68,10 @@ Result<Expectations> read_pins(const CheckOptions& options, core::Time now) {
   if (!options.at.empty()) {
     SKILL_VERIFIER_TRY(expected.at, parse_instant(options.at, now));
   }
+  if (!options.pccs.empty() && !net::parse_endpoint(options.pccs)) {
+    return usage("--pccs takes an address like https://api.trustedservices.intel.com");
+  }
+  if (expected.nonce) SKILL_VERIFIER_TRY_VOID(attest::check_nonce(*expected.nonce));
   SKILL_VERIFIER_TRY(expected.accepted, attest::parse_accepted(split(options.accept)));
   return expected;
 }
@@ -175,6 +181,11 @@ int check_command(const CheckOptions& options) {
   const auto evidence = parse(std::move(*input));
   if (!evidence && evidence.error().id == "usage") return report_error(evidence.error(), exit_usage);
   if (!evidence) return print(attest::unreadable(evidence.error(), seconds), options.json);
+  if (!options.pccs.empty() && evidence->quote) {
+    auto collateral = fetch_collateral(*evidence->quote, options.pccs);
+    if (!collateral) return report_error(collateral.error(), exit_error);
+    expected->collateral = std::move(*collateral);
+  }
   return print(attest::check(*evidence, *expected, seconds), options.json);
 }
 

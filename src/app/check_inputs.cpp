@@ -8,8 +8,10 @@
 #include <fstream>
 #include <iostream>
 
+#include "skill_verifier/attest/collateral_client.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/dcap/quote.hpp"
 #include "skill_verifier/net/http_client.hpp"
 #include "skill_verifier/skill/package.hpp"
 
@@ -79,6 +81,11 @@ core::awaitable<void> get(net::HttpClient& client, std::string target, Result<ne
   answer = co_await client.send(std::move(request));
 }
 
+core::awaitable<void> get_collateral(attest::CollateralClient& client, attest::PlatformKey key,
+                                     Result<attest::FetchedCollateral>& answer) {
+  answer = co_await client.fetch(std::move(key));
+}
+
 }  // namespace
 
 Result<std::string> read_input(const std::string& path, std::size_t limit) {
@@ -114,6 +121,26 @@ Result<std::string> fetch(const std::string& url, std::size_t limit) {
                  moved ? "redirects are not followed: give the final address" : ""};
   }
   return std::move(answer->body);
+}
+
+Result<std::string> fetch_collateral(const std::string& quote, const std::string& base) {
+  SKILL_VERIFIER_TRY(const auto bytes, core::parse_hex(quote));
+  SKILL_VERIFIER_TRY(auto key, dcap::collateral_key(bytes));
+  SKILL_VERIFIER_TRY(const auto endpoint, net::parse_endpoint(base));
+  const core::SystemClock clock;
+  core::asio::io_context io;
+  Result<attest::FetchedCollateral> answer = Error{Errc::internal, "no answer was awaited"};
+  {
+    attest::CollateralClientOptions options;
+    options.base = net::to_string(endpoint);
+    attest::CollateralClient client(io.get_executor(), clock, std::move(options));
+    core::TaskGroup tasks(io.get_executor());
+    tasks.spawn("collateral",
+                get_collateral(client, attest::PlatformKey{std::move(key.fmspc), std::move(key.pck_ca)}, answer));
+    io.run();
+  }
+  if (!answer) return core::with_context(answer.error(), core::shorten(base));
+  return std::move(answer->json);
 }
 
 std::optional<std::string> job_id_of(std::string_view url) {

@@ -19,6 +19,9 @@ bool is_url(std::string_view input);
 /// GET over HTTP or verified TLS, with a time and a size limit; redirects are not followed. Errors: invalid_argument
 /// `url_invalid`, unavailable `fetch_failed` for any other status than 200, and those of net::HttpClient.
 Result<std::string> fetch(const std::string& url, std::size_t limit = attest::kMaxEvidenceBytes);
+/// Collateral for that quote (hexadecimal) from a PCS or PCCS at `base` (scheme, host and port), as QuoteCollateralV3
+/// with `fetchedAt`. Errors: those of dcap::collateral_key and attest::CollateralClient::fetch.
+Result<std::string> fetch_collateral(const std::string& quote, const std::string& base);
 /// The id in `…/verify/<id>/attestation` or `…/attestation/<id>`.
 std::optional<std::string> job_id_of(std::string_view url);
 
