@@ -62,6 +62,8 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   config.service.limits.max_timeout = std::max(config.service.max_test_timeout, config.service.deps_timeout);
   config.service.verifier = program_name();
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
+  config.service.source_commit = source_commit();
+  config.service.runtimes = config.sandbox.images;
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));
   wiring->quoter = make_quoter(*wiring, config);

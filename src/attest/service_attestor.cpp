@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/log.hpp"
 
 namespace skill_verifier::attest {
@@ -12,7 +13,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::string_view kNoAgent = "No TEE available - deploy to dstack for real attestations";
 /// A quote that is cancelled ends at once; a description asks the engine, which has limits of its own.
 constexpr core::Duration kStopLimit = std::chrono::seconds(10);
 
@@ -193,7 +193,7 @@ awaitable<Result<std::shared_ptr<const ServiceQuote>>> ServiceAttestor::Impl::qu
   auto made = std::make_shared<ServiceQuote>();
   made->document = std::move(*document);
   made->at = clock.now();
-  made->note = kNoAgent;
+  made->note = kNoTeeNote;
   if (quoter != nullptr) {
     auto quoted = co_await quoter->quote(service_report_data(made->document));
     if (quoted) {

@@ -92,6 +92,10 @@ Result<std::string> attestation_json(const store::Job& job) {
                                                       job.statement, core::dump_json(*attestation)));
 }
 
+std::string service_attestation_json(const service::ServiceAttestation& attestation) {
+  return core::dump_json(attest::service_attestation_document(attestation.answer, attestation.extras));
+}
+
 std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
                       std::optional<std::uint64_t> next_cursor) {
   OrderedJson list = OrderedJson::array();

@@ -15,6 +15,7 @@ Backend backend_of(service::Service& service) {
   backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {
     return service.log(std::move(id), offset, limit);
   };
+  backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.health = [&service] { return service.health(); };
   backend.total = [&service] { return service.total(); };
   return backend;

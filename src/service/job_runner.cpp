@@ -4,14 +4,12 @@
 
 #include <utility>
 
+#include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 
 namespace skill_verifier::service {
 namespace {
-
-/// The predecessor's words for a service that stands outside a trusted environment.
-constexpr std::string_view kNoTee = "No TEE available - deploy to dstack for real attestations";
 
 Error was_cancelled() {
   return {Errc::cancelled, "cancelled", "the job was cancelled"};
@@ -200,7 +198,7 @@ core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, Orde
 core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPtr entry, std::string result_hash) {
   Attestation attestation;
   if (quoter_ == nullptr) {
-    attestation.note = kNoTee;
+    attestation.note = attest::kNoTeeNote;
     co_return attestation;
   }
   auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash));

@@ -9,6 +9,7 @@
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
 #include "service/scheduler.hpp"
+#include "service/self_description.hpp"
 #include "service/spool_file.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -24,6 +25,12 @@ constexpr core::Duration kHousekeepingLimit = std::chrono::seconds(10);
 
 Error draining() {
   return {Errc::unavailable, "draining", "the service is shutting down and takes no new jobs", "try again in a minute"};
+}
+
+attest::ServiceAttestorOptions attestor_options(const ServiceOptions& options) {
+  attest::ServiceAttestorOptions made;
+  made.required = options.attestation_required;
+  return made;
 }
 
 LogPart part_of(std::string_view text, std::size_t offset, bool done) {
@@ -50,7 +57,9 @@ struct Service::Impl {
         runner(pool, clock, store, sandbox, quoter, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
-        housekeeping(executor) {}
+        housekeeping(executor),
+        self(sandbox, quoter, options),
+        attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options(options)) {}
 
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<void>> resume(store::JobSummary job);
@@ -68,6 +77,8 @@ struct Service::Impl {
   Scheduler scheduler;
   core::Semaphore intake;
   core::TaskGroup housekeeping;
+  SelfDescription self;
+  attest::ServiceAttestor attestor;
   std::optional<std::string> engine_error, store_error;
   std::optional<std::chrono::steady_clock::time_point> checked_at;
 };
@@ -108,6 +119,7 @@ awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
 
 awaitable<void> Service::stop() {
   impl_->housekeeping.cancel();
+  co_await impl_->attestor.stop();
   co_await impl_->scheduler.stop();
   co_await impl_->housekeeping.wait(kHousekeepingLimit);
 }
@@ -188,6 +200,13 @@ awaitable<Result<LogPart>> Service::log(std::string id, std::size_t offset, core
   auto text = co_await impl_->store.log(std::move(id));
   if (!text) co_return text.error();
   co_return part_of(*text, offset, true);
+}
+
+awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::string> nonce) {
+  auto answer = co_await impl_->attestor.attest(std::move(nonce));
+  if (!answer) co_return answer.error();
+  auto extras = co_await impl_->self.extras();
+  co_return ServiceAttestation{std::move(*answer), std::move(extras)};
 }
 
 awaitable<Health> Service::health() {

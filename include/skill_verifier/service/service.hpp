@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/attest/quoter.hpp"
+#include "skill_verifier/attest/service_attestor.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -48,9 +50,11 @@ struct ServiceOptions {
   skill::Profile profile = skill::Profile::registry;
   skill::PackageLimits package;
   sandbox::Limits limits;
-  std::string instance;         ///< label of this installation
-  std::string verifier;         ///< `skill-verifier 0.1.0`
-  std::string verifier_sha256;  ///< of the running executable
+  std::string instance;                         ///< label of this installation
+  std::string verifier;                         ///< `skill-verifier 0.1.0`
+  std::string verifier_sha256;                  ///< of the running executable
+  std::optional<std::string> source_commit;     ///< that the program was built from; absent where the build knew none
+  std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
 /// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
@@ -71,6 +75,12 @@ struct LogPart {
   std::string text;
   std::size_t next_offset = 0;
   bool done = false;
+};
+
+/// The service's own attestation for one caller.
+struct ServiceAttestation {
+  attest::ServiceAnswer answer;
+  attest::ServiceExtras extras;
 };
 
 struct Health {
@@ -116,6 +126,9 @@ class Service {
   /// Log text from `offset` on; waits up to `limit` for more while the job runs. The text is what the skill wrote, with
   /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
   awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  /// The service document under a quote, with the caller's nonce beneath its root. Errors: those of
+  /// attest::ServiceAttestor::attest and of sandbox::Sandbox::images.
+  awaitable<Result<ServiceAttestation>> attestation(std::optional<std::string> nonce);
   awaitable<Health> health();
   /// Number of all stored jobs.
   awaitable<Result<std::uint64_t>> total();
