@@ -219,7 +219,7 @@ TEST_F(SimulatorTest, SignsQuotesThatHoldUnderItsOwnRootOnly) {
   start();
   const auto answer = call("GetQuote", {{"report_data", "1234"}});
   const auto bytes = hex(answer["quote"]);
-  const auto layout = dcap::parse_quote(bytes);
+  const auto layout = dcap::parse_whole_layout(bytes);
   ASSERT_TRUE(layout) << layout.error().message;
   const auto leaf = parse_der(layout->certificates[0]);
   const auto ca = parse_der(layout->certificates[1]);

@@ -7,7 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace skill_verifier;
   const ByteView input(data, size);
-  const auto layout = dcap::parse_quote(input);
+  const auto layout = dcap::parse_whole_layout(input);
   const auto summary = dcap::summarize_quote(input);
   if (layout.has_value() != summary.has_value()) std::abort();
   if (!layout) return 0;
