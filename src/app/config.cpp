@@ -125,6 +125,8 @@ Result<void> check_config(const Config& config) {
   if (config.sandbox.images.empty()) fault("runtimes: no image is allowed, so no skill could ever run");
   if (const auto endpoint = net::parse_endpoint(config.sandbox.docker_host); !endpoint)
     fault("engine.host: " + endpoint.error().message);
+  if (const auto pccs = net::parse_endpoint(config.pccs); !config.pccs.empty() && config.pccs != "off" && !pccs)
+    fault("attestation.pccs: " + pccs.error().message);
   if (config.service.limits.skill_bytes + config.service.limits.tmp_bytes > config.service.limits.memory_bytes)
     fault("limits: skill_size plus tmp_size must fit into memory, which tmpfs pages count against");
   if (config.service.package.expanded_bytes > config.service.limits.skill_bytes)

@@ -31,6 +31,21 @@ core::OrderedJson quote_json(const std::optional<Quote>& quote, std::string_view
   return json;
 }
 
+/// What was found out about the quote, in a document with an `attestation`.
+void add_appraisal(core::OrderedJson& document, const Appraisal& appraisal) {
+  auto& attestation = document["attestation"];
+  if (attestation.value("verifier", "") == "dstack-sdk" && appraisal.tee_type) {
+    attestation["teeType"] = *appraisal.tee_type;
+    attestation.erase("note");
+  } else if (!appraisal.note.empty()) {
+    attestation["note"] = appraisal.note;
+  }
+  document["collateral"] = nullptr;
+  // Texts that we made or read back under their digest: they parse.
+  if (appraisal.collateral) document["collateral"] = core::OrderedJson::parse(*appraisal.collateral);
+  if (!appraisal.collateral_note.empty()) document["collateralNote"] = appraisal.collateral_note;
+}
+
 core::OrderedJson nonce_json(const std::optional<NonceProof>& proof) {
   if (!proof) return nullptr;
   auto path = core::OrderedJson::array();
@@ -61,12 +76,14 @@ core::OrderedJson service_attestation_document(const ServiceAnswer& answer, cons
   json["policy"] = extras.policy;
   json["appCompose"] = nullptr;
   if (extras.app_compose) json["appCompose"] = *extras.app_compose;
+  if (extras.appraisal) add_appraisal(json, *extras.appraisal);
   return json;
 }
 
 core::OrderedJson attestation_document(const std::string& job_id, const std::string& skill_id,
                                        const std::string& timestamp, std::optional<bool> passed,
-                                       const std::string& statement, const std::string& attestation) {
+                                       const std::string& statement, const std::string& attestation,
+                                       const std::optional<Appraisal>& appraisal) {
   core::OrderedJson json;
   json["jobId"] = job_id;
   json["skillId"] = skill_id;
@@ -75,6 +92,7 @@ core::OrderedJson attestation_document(const std::string& job_id, const std::str
   if (passed) json["passed"] = *passed;
   json["attestation"] = core::OrderedJson::parse(attestation);
   json["statement"] = statement;
+  if (appraisal) add_appraisal(json, *appraisal);
   return json;
 }
 

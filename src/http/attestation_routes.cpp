@@ -14,7 +14,8 @@ awaitable<Response> Api::show_attestation(std::string id, Request& request) {
     problem.error = "Job not completed";
     co_return refuse(problem, request);
   }
-  auto document = attestation_json(*job);
+  const auto appraisal = co_await backend_.appraisal(*job);
+  auto document = attestation_json(*job, appraisal);
   if (!document) co_return refuse_job(document.error(), id, request);
   Response response = json_response(200, std::move(*document));
   response.job = std::move(id);

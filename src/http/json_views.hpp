@@ -18,7 +18,8 @@ std::string submitted_json(const store::Job& job);
 /// GET /verify/{jobId}.
 std::string job_json(const store::Job& job);
 /// GET /verify/{jobId}/attestation. Errors: internal `result_unreadable`.
-Result<std::string> attestation_json(const store::Job& job);
+Result<std::string> attestation_json(const store::Job& job,
+                                     const std::optional<attest::Appraisal>& appraisal = std::nullopt);
 /// GET /attestation.
 std::string service_attestation_json(const service::ServiceAttestation& attestation);
 /// GET /jobs.

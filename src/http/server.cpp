@@ -16,6 +16,7 @@ Backend backend_of(service::Service& service) {
     return service.log(std::move(id), offset, limit);
   };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
+  backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.total = [&service] { return service.total(); };
   return backend;

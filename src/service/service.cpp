@@ -8,6 +8,7 @@
 #include "service/intake.hpp"
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
+#include "service/quote_evidence.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
 #include "service/spool_file.hpp"
@@ -47,14 +48,15 @@ constexpr std::size_t kIntakesAtOnce = 2;
 
 struct Service::Impl {
   Impl(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
-       sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted)
+       sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted, attest::Appraiser* appraiser)
       : pool(pool),
         clock(clock),
         store(store),
         sandbox(sandbox),
         attests(quoter != nullptr),
         options(std::move(wanted)),
-        runner(pool, clock, store, sandbox, quoter, options),
+        evidence(pool, appraiser, options),
+        runner(pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
         housekeeping(executor),
@@ -73,6 +75,7 @@ struct Service::Impl {
   sandbox::Sandbox& sandbox;
   const bool attests;
   const ServiceOptions options;
+  QuoteEvidence evidence;
   JobRunner runner;
   Scheduler scheduler;
   core::Semaphore intake;
@@ -84,8 +87,10 @@ struct Service::Impl {
 };
 
 Service::Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
-                 store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options)
-    : impl_(std::make_unique<Impl>(std::move(executor), pool, clock, store, sandbox, quoter, std::move(options))) {}
+                 store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options,
+                 attest::Appraiser* appraiser)
+    : impl_(std::make_unique<Impl>(std::move(executor), pool, clock, store, sandbox, quoter, std::move(options),
+                                   appraiser)) {}
 Service::~Service() = default;
 
 awaitable<Result<void>> Service::start() {
@@ -206,7 +211,12 @@ awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::st
   auto answer = co_await impl_->attestor.attest(std::move(nonce));
   if (!answer) co_return answer.error();
   auto extras = co_await impl_->self.extras();
+  if (const auto& quote = answer->quote->quote) extras.appraisal = co_await impl_->evidence.appraise(quote->quote_hex);
   co_return ServiceAttestation{std::move(*answer), std::move(extras)};
+}
+
+awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
+  co_return co_await impl_->evidence.of_job(std::move(job.result));
 }
 
 awaitable<Health> Service::health() {

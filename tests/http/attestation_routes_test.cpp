@@ -65,6 +65,32 @@ TEST(ServiceAttestationRoute, TurnsFailuresIntoProblems) {
   EXPECT_EQ(get(server.port(), "/attestation?nonce=%zz").status, 400);
 }
 
+TEST(JobAttestationRoute, EmbedsTheCollateralAndCompletesTheTeeType) {
+  TestServer server;
+  auto job = make_job(job_id('a'), store::JobState::completed);
+  const auto quote = job.result.find(R"("quote":null)");
+  job.result.replace(quote, 12, R"("quote":"0x04","teeType":null)");
+  const auto verifier = job.result.find(R"("verifier":"none")");
+  job.result.replace(verifier, 17, R"("verifier":"dstack-sdk")");
+  server.run([&job](FakeBackend& backend) {
+    backend.jobs[job.id] = job;
+    backend.appraisal = attest::Appraisal{"intel-tdx", "", R"({"tcb_info":"{}","fetchedAt":"t"})", ""};
+  });
+  const auto body = json(get(server.port(), "/attestation/" + job.id));
+  EXPECT_EQ(body["collateral"]["fetchedAt"], "t");
+  EXPECT_FALSE(body.contains("collateralNote"));
+  EXPECT_EQ(body["attestation"]["teeType"], "intel-tdx");
+  EXPECT_FALSE(body["attestation"].contains("note"));
+  server.run([](FakeBackend& backend) {
+    backend.appraisal = attest::Appraisal{std::nullopt, "not verified", std::nullopt, "nobody listens"};
+  });
+  const auto without = json(get(server.port(), "/attestation/" + job.id));
+  EXPECT_EQ(without["collateral"], nullptr);
+  EXPECT_EQ(without["collateralNote"], "nobody listens");
+  EXPECT_EQ(without["attestation"]["teeType"], nullptr);
+  EXPECT_EQ(without["attestation"]["note"], "not verified");
+}
+
 TEST(JobAttestationRoute, IsTheDocumentOfTheJobUnderAShorterName) {
   TestServer server;
   server.run(

@@ -64,9 +64,14 @@ http::Backend FakeBackend::calls() {
     return log(std::move(id), offset, limit);
   };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
+  calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.health = [this] { return report_health(); };
   calls.total = [this] { return total(); };
   return calls;
+}
+
+core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
+  co_return appraisal;
 }
 
 core::awaitable<Result<service::ServiceAttestation>> FakeBackend::attestation(std::optional<std::string> nonce) {

@@ -36,6 +36,7 @@ class FakeBackend {
   std::vector<std::optional<std::string>> nonces;  ///< of the calls of attestation
   bool throws = false;                             ///< every call does
   bool keep_archives = true;                       ///< read their bytes, not only their size
+  std::optional<attest::Appraisal> appraisal;
   service::Health health;
   int finds = 0;
   int waiting = 0;          ///< calls that are being waited for now
@@ -49,6 +50,7 @@ class FakeBackend {
   core::awaitable<Result<void>> remove(std::string id);
   core::awaitable<Result<service::LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
   core::awaitable<Result<service::ServiceAttestation>> attestation(std::optional<std::string> nonce);
+  core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
   core::awaitable<service::Health> report_health();
   core::awaitable<Result<std::uint64_t>> total();
   void maybe_throw() const;

@@ -2,6 +2,7 @@
 
 #include "service/policy_document.hpp"
 #include "service/service_fixture.hpp"
+#include "test_pki/quote.hpp"
 
 namespace skill_verifier::service {
 namespace {
@@ -76,6 +77,84 @@ TEST_F(ServiceAttestationTest, RequiredMeansNoDocumentWithoutAQuote) {
   const auto made = await(service_->attestation("x"));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().id, "attestation_unavailable");
+}
+
+/// Quotes of another root, and a collateral service that the test turns on and off.
+class JobCollateralTest : public ServiceTest {
+ protected:
+  JobCollateralTest() {
+    options_.collateral = scratch_ / "collateral";
+    quoter_used_ = &quoter_;
+    attest::Quote quote = test::FakeQuoter::good();
+    test_pki::QuoteSpec spec;
+    test_pki::PckChainSpec chain;
+    chain.not_after = std::chrono::sys_days(std::chrono::year{2049} / 12 / 31);
+    quote.quote_hex =
+        core::to_hex(test_pki::build_quote(spec, test_pki::SigningKey::generate(), test_pki::make_pck_chain(chain)));
+    quoter_.answers.emplace_back(std::move(quote));
+    appraiser_used_ = &appraiser_;
+    start();
+  }
+  ~JobCollateralTest() override {
+    stop();
+    service_.reset();
+    await(cache_.stop());
+  }
+  core::awaitable<Result<attest::FetchedCollateral>> fetch() {
+    if (text_.empty()) co_return Error{Errc::unavailable, "collateral_unavailable", "nobody listens"};
+    co_return attest::FetchedCollateral{text_, clock_.now(), clock_.now() + std::chrono::hours(24)};
+  }
+  std::optional<attest::Appraisal> appraisal(const std::string& id) { return await(service_->appraisal(find(id))); }
+
+  std::string text_;
+  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](attest::PlatformKey) { return fetch(); }, {}};
+  attest::Appraiser appraiser_{pool_, clock_, cache_, true};
+};
+
+TEST_F(JobCollateralTest, StaysWhatItWasWhenTheJobEnded) {
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  const auto result = result_of(wait(id));
+  EXPECT_EQ(result["attestation"]["teeType"], "simulated");
+  EXPECT_EQ(result["collateral"]["sha256"], core::sha256_hex(text_));
+  const std::string then = text_;
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::hours(48));
+  const auto made = appraisal(id);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->collateral, then);
+  EXPECT_EQ(made->tee_type, "simulated");
+}
+
+TEST_F(JobCollateralTest, AServiceThatIsDownFailsNoJobAndIsMadeUpForOnRead) {
+  const std::string id = submit().id;
+  const auto result = result_of(wait(id));
+  EXPECT_EQ(result["verdict"], "passed");
+  EXPECT_FALSE(result.contains("collateral"));
+  const auto before = appraisal(id);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->collateral, std::nullopt);
+  EXPECT_EQ(before->collateral_note, "No collateral: nobody listens");
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::minutes(30));
+  EXPECT_EQ(appraisal(id)->collateral, text_);
+}
+
+TEST_F(JobCollateralTest, WhatWasLostFromTheDiskIsGotAnew) {
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  result_of(wait(id));
+  fs::remove_all(options_.collateral);
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::hours(48));
+  EXPECT_EQ(appraisal(id)->collateral, text_);
+}
+
+TEST_F(ServiceAttestationTest, AJobWithoutAQuoteHasNothingToAppraise) {
+  start();
+  const std::string id = submit().id;
+  wait(id);
+  EXPECT_FALSE(await(service_->appraisal(find(id))));
 }
 
 TEST(PolicyDocument, ChangesWithEveryRule) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "skill_verifier/attest/appraiser.hpp"
 #include "skill_verifier/attest/quoter.hpp"
 #include "skill_verifier/attest/service_attestor.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -19,14 +20,17 @@ core::OrderedJson attestation_json(const std::string& result_hash, const std::op
                                    const std::string& note);
 
 /// GET /verify/<id>/attestation, TRUST.md §4. `attestation` is what attestation_json gave, as JSON text;
-/// anything else is a bug and throws.
+/// anything else is a bug and throws. `appraisal` has the collateral that is embedded (absent: no such member), and
+/// completes a quote's `teeType` that was not known when it was made; `collateralNote` says why there is none.
 core::OrderedJson attestation_document(const std::string& job_id, const std::string& skill_id,
                                        const std::string& timestamp, std::optional<bool> passed,
-                                       const std::string& statement, const std::string& attestation);
+                                       const std::string& statement, const std::string& attestation,
+                                       const std::optional<Appraisal>& appraisal = std::nullopt);
 
 /// What stands beside a service document, outside of the quoted bytes.
 struct ServiceExtras {
   std::string policy;                      ///< the text whose SHA-256 is the document's policy.sha256
+  std::optional<Appraisal> appraisal;      ///< of the quote, where there is one
   std::optional<std::string> app_compose;  ///< as the guest agent gives it: compare its SHA-256 with the event log
 };
 
