@@ -49,8 +49,11 @@ awaitable<std::optional<KeptCollateral>> QuoteEvidence::keep(std::string collate
 }
 
 awaitable<std::optional<attest::Appraisal>> QuoteEvidence::of_job(std::string result) {
-  const StoredQuote stored = stored_quote(result);
-  if (stored.quote_hex.empty() || appraiser_ == nullptr) co_return std::nullopt;
+  if (appraiser_ == nullptr) co_return std::nullopt;
+  // A result can hold megabytes: it is not parsed where every connection waits for it.
+  auto parse = [text = std::move(result)] { return stored_quote(text); };
+  const StoredQuote stored = co_await core::run_on(pool_, std::move(parse));
+  if (stored.quote_hex.empty()) co_return std::nullopt;
   if (stored.sha256) {
     auto work = [this, digest = *stored.sha256] { return files_.read(digest); };
     auto text = co_await core::run_on(pool_, std::move(work));
