@@ -152,6 +152,7 @@ void add_service_keys(std::vector<Key>& keys) {
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
+  add("attestation.pccs", text([](Config& c) -> auto& { return c.pccs; }));
   add("attestation.timeout",
       duration<core::Duration>(100ms, 10min, [](Config& c) -> auto& { return c.dstack.timeout; }));
   add("attestation.attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.dstack.attempts; }));

@@ -18,7 +18,10 @@ std::string submitted_json(const store::Job& job);
 /// GET /verify/{jobId}.
 std::string job_json(const store::Job& job);
 /// GET /verify/{jobId}/attestation. Errors: internal `result_unreadable`.
-Result<std::string> attestation_json(const store::Job& job);
+Result<std::string> attestation_json(const store::Job& job,
+                                     const std::optional<attest::Appraisal>& appraisal = std::nullopt);
+/// GET /attestation.
+std::string service_attestation_json(const service::ServiceAttestation& attestation);
 /// GET /jobs.
 std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
                       std::optional<std::uint64_t> next_cursor);
