@@ -282,6 +282,9 @@ TEST_F(CheckQuote, AnswersAWrongCommandLineWith64AndALostInputWith3) {
                                                                                          {file, "--at", "yesterday"},
                                                                                          {file, "--accept", "Revoked"},
                                                                                          {file, "--nonce", "\n"},
+                                                                                         {file, "--app-id", ""},
+                                                                                         {file, "--package", ""},
+                                                                                         {file, "--nonce="},
                                                                                          {file, "--pccs", "ftp://host"},
                                                                                          {file, "--frobnicate"}})
     EXPECT_EQ(check(arguments).exit_code, 64) << (arguments.empty() ? "" : arguments.back());
