@@ -162,6 +162,9 @@ void add_check_options(CLI::App& command, CheckOptions& options) {
   command.add_option("--at", options.at, "check as of this time (RFC 3339, seconds since 1970, or now)");
   command.add_option("--accept", options.accept, "TCB statuses beside UpToDate, separated by commas, or all");
   command.add_option("--trust-root", options.trust_root, "certificate (PEM or DER) to trust instead of Intel's root");
+  // A variable of a script that is unset must not take a demand away.
+  for (CLI::Option* const option : command.get_options())
+    option->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "");
   command.add_flag("--json", options.json, "print the report as JSON");
   command.footer("Exit status: 0 valid, 1 invalid, 2 incomplete, 3 an input could not be read, 64 usage.");
 }

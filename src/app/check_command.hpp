@@ -5,7 +5,7 @@
 
 #include "skill_verifier/attest/check.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's name
 class App;
 }
 

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kEndOf9999 = 253'402'300'799;
+constexpr std::string_view kAttestation = "/attestation";
 
 /// A folder that is gone when its user is.
 class Scratch {
@@ -145,14 +146,14 @@ Result<std::string> fetch_collateral(const std::string& quote, const std::string
 
 std::optional<std::string> job_id_of(std::string_view url) {
   url = url.substr(0, url.find_first_of("?#"));
-  if (constexpr std::string_view kOld = "/attestation"; url.ends_with(kOld)) {
-    url.remove_suffix(kOld.size());
+  if (url.ends_with(kAttestation)) {
+    url.remove_suffix(kAttestation.size());
     const auto slash = url.rfind('/');
     if (slash == std::string_view::npos || !url.substr(0, slash).ends_with("/verify")) return std::nullopt;
     return std::string(url.substr(slash + 1));
   }
   const auto slash = url.rfind('/');
-  if (slash == std::string_view::npos || !url.substr(0, slash).ends_with("/attestation")) return std::nullopt;
+  if (slash == std::string_view::npos || !url.substr(0, slash).ends_with(kAttestation)) return std::nullopt;
   return std::string(url.substr(slash + 1));
 }
 

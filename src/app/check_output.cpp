@@ -30,10 +30,11 @@ struct Style {
   const char* name;
 };
 
+constexpr Style kPassed{"✓", "\033[32m", "passed"};
+constexpr Style kFailed{"✗", "\033[31m", "failed"};
+constexpr Style kNotChecked{"–", "\033[33m", "not_checked"};
+
 const Style& style_of(Outcome outcome) {
-  static constexpr Style kPassed{"✓", "\033[32m", "passed"};
-  static constexpr Style kFailed{"✗", "\033[31m", "failed"};
-  static constexpr Style kNotChecked{"–", "\033[33m", "not_checked"};
   switch (outcome) {
     case Outcome::passed:
       return kPassed;

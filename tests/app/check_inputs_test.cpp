@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "app/check_output.hpp"
+#include "support/pccs_stub.hpp"
 #include "support/scripted_server.hpp"
+#include "test_pki/world.hpp"
 
 namespace skill_verifier::app {
 namespace {
@@ -64,6 +68,57 @@ TEST(Fetch, DoesNotTrustAServerWhoseCertificateIsNot) {
   const ScriptedServer server(test::in_order({Reply::json(200, "{}")}), ScriptedServer::Transport::tls);
   EXPECT_FALSE(fetch(server.url() + "/x"));
   EXPECT_TRUE(server.requests().empty());
+}
+
+/// A world whose collateral is good today.
+test_pki::World world_of_today() {
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  const auto text = [](std::chrono::sys_seconds time) { return core::to_rfc3339(time).substr(0, 19) + "Z"; };
+  test_pki::WorldSpec spec;
+  spec.chain.not_before = spec.crl_begin = today - std::chrono::days(1);
+  spec.chain.not_after = spec.crl_end = today + std::chrono::days(20);
+  spec.tcb_info.issue_date = spec.qe_identity.issue_date = text(spec.crl_begin);
+  spec.tcb_info.next_update = spec.qe_identity.next_update = text(spec.crl_end);
+  return test_pki::make_world(spec);
+}
+
+std::string bytes_of(const std::string& hex) {
+  const auto bytes = core::parse_hex(hex).value();
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(FetchCollateral, GivesWhatAQuoteIsVerifiedWith) {
+  const auto world = world_of_today();
+  const auto& texts = world.collateral;
+  test::PccsBodies bodies;
+  bodies.tcb_info = texts.tcb_info;
+  bodies.tcb_signature = texts.tcb_info_signature;
+  bodies.qe_identity = texts.qe_identity;
+  bodies.qe_signature = texts.qe_identity_signature;
+  bodies.pck_crl = bytes_of(texts.pck_crl);
+  bodies.root_crl = bytes_of(texts.root_ca_crl);
+  bodies.chain = texts.tcb_info_issuer_chain;
+  const ScriptedServer server(test::routes(bodies.replies()));
+  const auto quote = core::to_hex(world.quote());
+  const auto collateral = fetch_collateral(quote, server.url());
+  ASSERT_TRUE(collateral) << collateral.error().message;
+
+  attest::Expectations expected;
+  expected.trust_root = world.chain.root.der;
+  expected.collateral = *collateral;
+  const auto now =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+  const auto report = attest::check(attest::parse_evidence(quote).value(), expected, now);
+  EXPECT_EQ(report.verdict, attest::CheckVerdict::valid) << to_text(report, false);
+  EXPECT_LE(std::abs(report.at - now), 60);
+}
+
+TEST(FetchCollateral, SaysWhatDidNotAnswer) {
+  const ScriptedServer server(test::routes({}));
+  const auto refused = fetch_collateral(core::to_hex(world_of_today().quote()), server.url());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "collateral_unavailable");
+  EXPECT_FALSE(fetch_collateral("0400", server.url()));
 }
 
 TEST(ReadInput, HasALimitAndNamesWhatCannotBeRead) {

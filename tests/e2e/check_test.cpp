@@ -128,7 +128,7 @@ TEST(Check, ADocumentIsValidOfflineUnderTheSimulatorsRootAndNoOther) {
   EXPECT_TRUE(contains(rows(Json::parse(refused.out), "failed"), "trust-root")) << refused.out;
 }
 
-TEST(Check, FetchesADocumentByItsUrlAndComparesTheJobId) {
+TEST(Check, FetchesADocumentByItsUrl) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const CheckedJob job;
   const Finished fetched =
@@ -216,6 +216,91 @@ TEST(Check, RefusesTheResultOfAnotherSkill) {
                                            (source_dir() / "examples" / "untested-skill").string(), "--json"});
   EXPECT_EQ(finished.exit_code, 1);
   EXPECT_EQ(rows(Json::parse(finished.out), "failed"), std::vector<std::string>{"subject"});
+}
+
+/// A quote straight from the simulator, with its event log: no engine is needed for that.
+class CheckQuote : public testing::Test {
+ protected:
+  CheckQuote() {
+    const Finished answer = run({"curl", "-fsS", "--unix-socket", simulator_.socket(), "-H",
+                                 "Content-Type: application/json", "-d", "{}", "http://agent/GetQuote"});
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    response_ = Json::parse(answer.out);
+    file_ = work_.write("quote.json", answer.out);
+  }
+  Finished check(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {program("skill-verifier").string(), "check"});
+    return run(arguments);
+  }
+  std::string state(const std::string& name) const { return simulator_.state(name).string(); }
+
+  Simulator simulator_;
+  TempDir work_;
+  Json response_;
+  fs::path file_;
+};
+
+TEST_F(CheckQuote, ExitsWithZeroOneOrTwoByItsVerdict) {
+  const std::vector<std::string> trusted = {file_.string(), "--trust-root", state("root_ca.pem")};
+  const Finished incomplete = check(trusted);
+  EXPECT_EQ(incomplete.exit_code, 2) << incomplete.out;
+  EXPECT_NE(incomplete.out.find("\nINCOMPLETE, SIMULATED"), std::string::npos) << incomplete.out;
+  auto complete = trusted;
+  complete.insert(complete.end(), {"--collateral", state("collateral.json")});
+  const Finished valid = check(complete);
+  EXPECT_EQ(valid.exit_code, 0) << valid.out;
+  EXPECT_NE(valid.out.find("\nVALID, SIMULATED"), std::string::npos) << valid.out;
+  complete.insert(complete.end(), {"--app-id", std::string(40, '0')});
+  const Finished invalid = check(complete);
+  EXPECT_EQ(invalid.exit_code, 1) << invalid.out;
+  EXPECT_NE(invalid.out.find("\nINVALID, SIMULATED"), std::string::npos) << invalid.out;
+}
+
+TEST_F(CheckQuote, TakesItsPartsFromFiles) {
+  const auto quote = work_.write("quote.hex", "0x" + response_["quote"].get<std::string>() + "\n");
+  const auto log = work_.write("log.json", response_["event_log"]);
+  const auto config = work_.write("config.json", response_["vm_config"]);
+  const std::vector<std::string> bare = {"--quote",      quote.string(),           "--trust-root", state("root_ca.pem"),
+                                         "--collateral", state("collateral.json"), "--json"};
+  const Finished alone = check(bare);
+  EXPECT_EQ(alone.exit_code, 0) << alone.out;
+  EXPECT_FALSE(contains(rows(Json::parse(alone.out), "passed"), "rtmr3"));
+  auto logged = bare;
+  logged.insert(logged.end(), {"--event-log", log.string(), "--vm-config", config.string()});
+  const Finished with_log = check(logged);
+  EXPECT_EQ(with_log.exit_code, 0) << with_log.out;
+  EXPECT_TRUE(contains(rows(Json::parse(with_log.out), "passed"), "rtmr3"));
+}
+
+TEST_F(CheckQuote, AnswersAWrongCommandLineWith64AndALostInputWith3) {
+  const std::string file = file_.string();
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{},
+                                                                                         {file, "--quote", file},
+                                                                                         {file, "--event-log", file},
+                                                                                         {file, "--app-id", "00"},
+                                                                                         {file, "--compose-hash", "zz"},
+                                                                                         {file, "--at", "yesterday"},
+                                                                                         {file, "--accept", "Revoked"},
+                                                                                         {file, "--nonce", "\n"},
+                                                                                         {file, "--app-id", ""},
+                                                                                         {file, "--package", ""},
+                                                                                         {file, "--nonce="},
+                                                                                         {file, "--pccs", "ftp://host"},
+                                                                                         {file, "--frobnicate"}})
+    EXPECT_EQ(check(arguments).exit_code, 64) << (arguments.empty() ? "" : arguments.back());
+  EXPECT_EQ(check({(work_.path() / "absent").string()}).exit_code, 3);
+  EXPECT_EQ(check({file, "--collateral", (work_.path() / "absent").string()}).exit_code, 3);
+  EXPECT_EQ(check({"http://127.0.0.1:1/attestation"}).exit_code, 3);
+}
+
+TEST_F(CheckQuote, IsInspectedFieldByField) {
+  const Finished text = run({program("skill-verifier").string(), "inspect", file_.string()});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  for (const char* const name : {"TEE_TCB_SVN", "MRTD", "RTMR3", "REPORTDATA", "TDATTRIBUTES", "ISVSVN"})
+    EXPECT_NE(text.out.find(name), std::string::npos) << name;
+  const Finished json = run({program("skill-verifier").string(), "inspect", "--json", file_.string()});
+  EXPECT_EQ(Json::parse(json.out)["TD Quote Body"]["REPORTDATA"], std::string(128, '0'));
+  EXPECT_EQ(run({program("skill-verifier").string(), "inspect", state("root_ca.pem")}).exit_code, 1);
 }
 
 }  // namespace

@@ -22,14 +22,14 @@ struct StepsOfRow {
   std::vector<std::string_view> steps;
 };
 const std::vector<StepsOfRow>& steps_of_rows() {
-  static const std::vector<StepsOfRow> kSteps = {{"quote", {"quote"}},
-                                                 {"certificates", {"root_crl", "pck_chain", "pck_crl"}},
-                                                 {"collateral", {"tcb_info", "qe_identity", "platform"}},
-                                                 {"quoting-enclave", {"qe_report", "qe_policy"}},
-                                                 {"signature", {"quote_signature"}},
-                                                 {"tcb", {"tcb", "policy"}},
-                                                 {"td-attributes", {"td_attributes"}}};
-  return kSteps;
+  static const std::vector<StepsOfRow> table = {{"quote", {"quote"}},
+                                                {"certificates", {"root_crl", "pck_chain", "pck_crl"}},
+                                                {"collateral", {"tcb_info", "qe_identity", "platform"}},
+                                                {"quoting-enclave", {"qe_report", "qe_policy"}},
+                                                {"signature", {"quote_signature"}},
+                                                {"tcb", {"tcb", "policy"}},
+                                                {"td-attributes", {"td_attributes"}}};
+  return table;
 }
 
 std::string to_text(std::int64_t instant) {
@@ -91,6 +91,7 @@ std::string describe_tcb(const dcap::Verification& verified) {
 
 std::string accepted_names(const dcap::Policy& policy) {
   std::vector<std::string_view> names;
+  names.reserve(policy.accepted.size());
   for (const auto status : policy.accepted)
     names.push_back(dcap::to_string(status));
   return fmt::format("{}", fmt::join(names, " or "));

@@ -16,13 +16,13 @@ constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxQuoteDigits = 2 * (64u << 10) + 2;
 constexpr std::size_t kMaxShortText = 1024;
 constexpr std::size_t kMaxPathHashes = 64;
+constexpr std::string_view kSpace = " \t\r\n";
 
 Error invalid(std::string message) {
   return Error{Errc::invalid_argument, "evidence_invalid", std::move(message)};
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
   const auto first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);

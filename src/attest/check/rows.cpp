@@ -6,7 +6,13 @@
 namespace skill_verifier::attest {
 namespace {
 
-enum Kinds : unsigned { kJob = 1, kService = 2, kBundle = 4, kQuote = 8, kDocuments = 3, kLogged = 7, kAll = 15 };
+constexpr unsigned kJob = 1;
+constexpr unsigned kService = 2;
+constexpr unsigned kBundle = 4;
+constexpr unsigned kQuote = 8;
+constexpr unsigned kDocuments = kJob | kService;
+constexpr unsigned kLogged = kDocuments | kBundle;
+constexpr unsigned kAll = kLogged | kQuote;
 
 unsigned bit(EvidenceKind kind) {
   switch (kind) {
