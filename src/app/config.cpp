@@ -61,6 +61,14 @@ void clear_collections(Config& config, const std::string& key) {
   if (key == "runtimes") config.sandbox.images.clear();
 }
 
+/// What Kubernetes puts into every pod beside a Service that is called like the program.
+bool is_service_link(std::string_view name) {
+  constexpr std::string_view kHost = "SKILL_VERIFIER_SERVICE_HOST", kServicePort = "SKILL_VERIFIER_SERVICE_PORT",
+                             kPort = "SKILL_VERIFIER_PORT";
+  return name == kHost || name == kPort || name.starts_with(kServicePort) ||
+         (name.starts_with(kPort) && name.substr(kPort.size()).starts_with("_"));
+}
+
 }  // namespace
 
 Setting flat_setting(const std::string& key, std::string_view text, std::string place) {
@@ -99,7 +107,7 @@ std::vector<std::string> environment_faults(const char* const* environment) {
     const std::string_view entry(*environment);
     const std::string_view name = entry.substr(0, entry.find('='));
     if (!name.starts_with(kPrefix) || name.starts_with("SKILL_VERIFIER_TEST_")) continue;
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end() || is_service_link(name)) continue;
     faults.push_back(fmt::format("environment variable {}: unknown; the nearest known one is {}", core::shorten(name),
                                  core::nearest(name, known)));
   }

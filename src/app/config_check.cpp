@@ -34,6 +34,11 @@ void check_limits(const Config& config, Faults& faults) {
     faults.emplace_back("limits: skill_size plus tmp_size must fit into memory, which tmpfs pages count against");
   if (config.service.package.expanded_bytes > limits.skill_bytes)
     faults.emplace_back("package.expanded_size: a package of that size does not fit into limits.skill_size");
+  // Two streams, of which every byte may be an escaped control character, and the rest of the document.
+  if (12 * limits.output_bytes + (1u << 20) > config.server.response_bytes)
+    faults.emplace_back(
+        "http.response_size: must be at least 12 times limits.output plus 1MiB, or the verdict of a talkative "
+        "test could never be sent");
   if (config.server.spool_bytes < config.server.body_bytes)
     faults.emplace_back("http.spool_size: is under http.body_size, so a large upload could never be taken");
   if (config.server.body_bytes < config.service.package.archive_bytes)

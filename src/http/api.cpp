@@ -19,7 +19,8 @@ constexpr std::size_t kCacheBytes = 8u << 20;
 constexpr std::chrono::seconds kCacheLifetime{1};
 constexpr std::uint64_t kDefaultPage = 50;
 constexpr std::uint64_t kMaxPage = 500;
-constexpr std::size_t kSmallAnswer = 64u << 10;
+constexpr std::size_t kSmallAnswer = 128u << 10;
+constexpr std::size_t kDocumentsAtOnce = 2;
 constexpr std::size_t kLogPiece = 128u << 10;
 constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
 
@@ -63,14 +64,15 @@ struct LogFollower {
 
 }  // namespace
 
-Api::Api(Backend backend, core::WorkPool& pool, const core::Clock& clock, std::filesystem::path spool,
-         const ServerOptions& options)
+Api::Api(core::asio::any_io_executor executor, Backend backend, core::WorkPool& pool, const core::Clock& clock,
+         std::filesystem::path spool, const ServerOptions& options)
     : backend_(std::move(backend)),
       pool_(pool),
       clock_(clock),
       spool_(std::move(spool)),
       options_(options),
       spool_budget_(options.spool_bytes),
+      documents_(std::move(executor), kDocumentsAtOnce),
       response_budget_(options.response_bytes),
       cache_(kCacheBytes, kCacheLifetime),
       openapi_(std::make_shared<const std::string>(openapi_json())) {
@@ -211,7 +213,9 @@ awaitable<Response> Api::show_log(std::string id, Request& request) {
   Response response = json_response(200, {});
   response.content_type = "text/plain; charset=utf-8";
   response.job = id;
-  if (part->done || !follow) {
+  // Long ones go out piece by piece, so that slow readers of logs take nothing of the budget.
+  const bool whole = part->done ? part->text.size() <= kSmallAnswer || request.head.method != "GET" : !follow;
+  if (whole) {
     auto text = share(std::move(part->text));
     if (!text) co_return refuse_job(text.error(), response.job, request);
     response.shared_body = std::move(*text);

@@ -16,8 +16,8 @@ namespace skill_verifier::http {
 /// What is answered to a request, apart from how it travels. One thread; everything handed in outlives it.
 class Api {
  public:
-  Api(Backend backend, core::WorkPool& pool, const core::Clock& clock, std::filesystem::path spool,
-      const ServerOptions& options);
+  Api(core::asio::any_io_executor executor, Backend backend, core::WorkPool& pool, const core::Clock& clock,
+      std::filesystem::path spool, const ServerOptions& options);
 
   /// Never throws: a bug becomes a logged 500. `request` stays alive and unmoved until this returns; the answer's
   /// stream does not refer to it.
@@ -42,7 +42,8 @@ class Api {
 
   // submit.cpp
   awaitable<Response> submit(Request& request);
-  awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form);
+  awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form,
+                                                 std::optional<ByteBudget::Reservation>& held);
   awaitable<Result<service::Submission>> receive_json(Request& request, SubmissionForm form);
   awaitable<Result<service::Submission>> receive_form(Request& request, std::string content_type, SubmissionForm form,
                                                       ByteBudget::Reservation& held);
@@ -55,6 +56,7 @@ class Api {
   std::filesystem::path spool_;
   const ServerOptions& options_;
   ByteBudget spool_budget_;
+  core::Semaphore documents_;
   ByteBudget response_budget_;  ///< outlives every text that share() made
   JobCache cache_;
   std::size_t uploads_ = 0;  ///< being received now

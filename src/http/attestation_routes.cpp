@@ -6,7 +6,10 @@
 namespace skill_verifier::http {
 
 awaitable<Response> Api::show_attestation(std::string id, Request& request) {
-  const auto job = co_await backend_.find(id);
+  // A job can be many megabytes, twice while its document is made.
+  const auto turn = co_await documents_.acquire();
+  if (!turn) co_return refuse(Problem(Error(Errc::cancelled, "the client has gone")), request);
+  auto job = co_await backend_.find(id);
   if (!job) co_return refuse_job(job.error(), id, request);
   if (job->state != store::JobState::completed) {
     Problem problem(400, "job_not_completed",
@@ -16,7 +19,7 @@ awaitable<Response> Api::show_attestation(std::string id, Request& request) {
   }
   const auto appraisal = co_await backend_.appraisal(*job);
   // The result can hold megabytes: it is not parsed where every other connection waits for it.
-  auto make = [whole = std::make_shared<const store::Job>(*job), appraisal] {
+  auto make = [whole = std::make_shared<const store::Job>(std::move(*job)), appraisal] {
     return attestation_json(*whole, appraisal);
   };
   auto document = co_await core::run_on(pool_, std::move(make));

@@ -1,6 +1,8 @@
 #include "http/listener.hpp"
 
 #include <fmt/core.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -23,6 +25,20 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kFarewell{2};
 constexpr std::size_t kMaxRefusals = 64;  ///< answered at once; beyond that connections are closed without a word
 constexpr int kRetryAfter = 10;
+
+/// A client that closed, or whose machine is gone, while nothing was to be sent: without these probes a followed log or
+/// a long poll would keep its place for it until the next write.
+void notice_loss(tcp::socket& socket) {
+  using Seconds = int;
+  const auto set = [&](int name, Seconds value) {
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, &value, sizeof value);
+  };
+  boost::system::error_code ignored;
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  set(TCP_KEEPIDLE, 30);
+  set(TCP_KEEPINTVL, 10);
+  set(TCP_KEEPCNT, 3);
+}
 
 /// IPv6 clients have a /64 each.
 std::string address_key(const tcp::socket& socket) {
@@ -77,7 +93,7 @@ struct Listener::Impl {
   Impl(asio::any_io_executor executor, core::WorkPool& pool, Backend backend, const core::Clock& clock,
        std::filesystem::path spool, ServerOptions given)
       : options(std::move(given)),
-        api(std::move(backend), pool, clock, std::move(spool), options),
+        api(executor, std::move(backend), pool, clock, std::move(spool), options),
         group{api, options, {}, false},
         acceptor(executor),
         tasks(executor) {}
@@ -134,6 +150,7 @@ awaitable<void> Listener::Impl::accept_connections() {
       continue;
     }
     socket.set_option(tcp::no_delay(true), error);
+    notice_loss(socket);
     admit(std::move(socket));
   }
 }

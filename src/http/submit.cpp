@@ -185,7 +185,9 @@ awaitable<Response> Api::submit(Request& request) {
   auto form = parse_query_form(request.head.query);
   if (!form) co_return refused(form.error());
 
-  auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form));
+  // Until the job holds the package: between the last byte and the queue archive and package lie in the spool too.
+  std::optional<ByteBudget::Reservation> held;
+  auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form), held);
   if (!submission) co_return refused(submission.error());
   const auto job = co_await backend_.submit(std::move(*submission));
   if (!job) co_return refused(job.error());
@@ -198,10 +200,14 @@ awaitable<Response> Api::submit(Request& request) {
   co_return response;
 }
 
-awaitable<Result<service::Submission>> Api::receive(Request& request, std::string content_type, SubmissionForm form) {
+awaitable<Result<service::Submission>> Api::receive(Request& request, std::string content_type, SubmissionForm form,
+                                                    std::optional<ByteBudget::Reservation>& held) {
   const auto type = parse_header_value(content_type);
   const std::string name = type ? type->value : std::string();
-  if (name == "application/json") co_return co_await receive_json(request, std::move(form));
+  if (name == "application/json") {
+    if (!spool_budget_.try_reserve(0, backend_.pack_bytes())) co_return spool_full();
+    co_return co_await receive_json(request, std::move(form));
+  }
   const bool archive = std::find(kArchiveTypes.begin(), kArchiveTypes.end(), name) != kArchiveTypes.end();
   if (!archive && name != "multipart/form-data")
     co_return Error(Errc::unsupported, "content_type_unsupported",
@@ -213,8 +219,9 @@ awaitable<Result<service::Submission>> Api::receive(Request& request, std::strin
                     "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
   const UploadSlot slot(uploads_);
   const auto announced = std::min(request.head.content_length.value_or(0), options_.body_bytes);
-  auto held = spool_budget_.try_reserve(announced, backend_.pack_bytes());
-  if (!held) co_return spool_full();
+  auto reserved = spool_budget_.try_reserve(announced, backend_.pack_bytes());
+  if (!reserved) co_return spool_full();
+  held.emplace(std::move(*reserved));
   if (archive) co_return co_await receive_raw(request, std::move(form), *held);
   co_return co_await receive_form(request, std::move(content_type), std::move(form), *held);
 }

@@ -174,10 +174,13 @@ awaitable<void> DockerSandbox::remove_abandoned() {
   const auto images = co_await engine_.list_images(labels);
   if (!containers || !images) co_return;
   const Abandoned abandoned;
+  bool removing = false;
   for (const auto& container : *containers) {
-    if (abandoned.owns(container.labels, container.created)) containers_.remove_later(container.id);
+    if (!abandoned.owns(container.labels, container.created)) continue;
+    containers_.remove_later(container.id);
+    removing = true;
   }
-  co_await containers_.settle(kOrphanLimit);
+  if (removing) co_await containers_.settle(kOrphanLimit);
   std::set<std::string> instances;
   for (const auto& image : *images) {
     if (abandoned.owns(image.labels, image.created)) instances.insert(instance_of(image.labels));
@@ -427,8 +430,8 @@ awaitable<void> DockerSandbox::stop() {
   }
   for (const auto& id : *left)
     log::warn("container left behind", {{"container", id}});
-  // What still tries refers to this object.
-  co_await containers_.settle(options_.timeouts.remove);
+  // What still tries refers to this object; what would not go in all that time is not waited for again.
+  if (left->empty()) co_await containers_.settle(options_.timeouts.remove);
   co_await containers_.close();
   if (!options_.keep_images) co_await remove_images(options_.instance);
 }

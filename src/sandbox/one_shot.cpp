@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -62,7 +64,8 @@ ProcessName this_process() {
   struct stat info{};
   if (::stat("/proc/self/ns/pid", &info) == 0) self.name_space = info.st_ino;
   self.pid = static_cast<std::uint64_t>(::getpid());
-  self.start = start_of(self.pid).value_or(0);
+  const auto start = start_of(self.pid);
+  self.start = start == kHiddenStart ? 0 : start.value_or(0);
   return self;
 }
 
@@ -71,7 +74,11 @@ std::optional<std::uint64_t> start_of(std::uint64_t pid) {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   // proc(5): pid (name) state … starttime is the 22nd; the name may hold anything, also brackets.
   const auto name_end = text.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
+  if (name_end == std::string::npos) {
+    // hidepid hides other users' processes; the signal that is never sent still tells whether there is one.
+    const bool there = ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
+    return there ? std::optional(kHiddenStart) : std::nullopt;
+  }
   std::istringstream fields(text.substr(name_end + 1));
   std::string state;
   fields >> state;
@@ -87,7 +94,9 @@ bool is_gone(const ProcessName& other, const ProcessName& self, std::int64_t age
              const std::function<std::optional<std::uint64_t>(std::uint64_t)>& start_of) {
   const bool in_sight = other.boot == self.boot && other.name_space == self.name_space && self.start != 0;
   if (!in_sight) return age_seconds > kLongerThanAnyVerification;
-  return start_of(other.pid) != std::optional(other.start);
+  const auto start = start_of(other.pid);
+  if (start == kHiddenStart) return age_seconds > kLongerThanAnyVerification;
+  return start != std::optional(other.start);
 }
 
 }  // namespace skill_verifier::sandbox

@@ -265,6 +265,8 @@ awaitable<Health> Service::health() {
 }
 
 awaitable<void> Service::Impl::check_dependencies() {
+  // Its answer is everybody's: a caller that goes away must not turn it into a failure.
+  co_await core::shield_from_cancellation();
   auto checking = sandbox.check();
   auto engine = co_await core::with_deadline(std::move(checking), kCheckLimit, "engine");
   engine_error = engine ? std::nullopt : std::optional(engine.error().message);

@@ -1,6 +1,7 @@
 #include "store/group_commit.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace skill_verifier::store {
@@ -70,7 +71,13 @@ Result<void> GroupCommit::write(Batch& batch) {
 
 Result<void> GroupCommit::apply(Pending& pending) {
   if (auto begun = database_.exec("SAVEPOINT change"); !begun) return begun;
-  auto applied = pending.change.apply(database_);
+  Result<void> applied;
+  // The others of the batch wait for their answers whatever happens to this one.
+  try {
+    applied = pending.change.apply(database_);
+  } catch (const std::exception& error) {
+    applied = Error{Errc::internal, "internal", error.what()};
+  }
   if (!applied && database_.in_transaction()) {
     if (auto back = database_.exec("ROLLBACK TO change"); !back) return back;
   }

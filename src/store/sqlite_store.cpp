@@ -1,7 +1,6 @@
 #include <fmt/core.h>
 
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -128,12 +127,18 @@ Result<void> insert_job(Database& database, Job& job) {
   return documents.bind(sequence).bind(job.request).run();
 }
 
+/// Most skills. A batch of such changes still is a few megabytes of memory.
+constexpr std::uintmax_t kMostBytesInRow = 64 * 1024;
+
 /// For a pack small enough to go with the row.
 Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::path& pack) {
   std::ifstream file(pack, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad())
+  // One byte more than may be there: a file that grew since is not what was measured.
+  std::string bytes(kMostBytesInRow + 1, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!file.is_open() || file.bad() || !file.eof())
     return Error{Errc::unavailable, "store_failed", "cannot read the package", "check the storage directory's disk"};
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
   Query row(database, sql::kInsertPack);
   return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
 }
@@ -198,9 +203,6 @@ Result<void> reconcile(Database& database, const StoreFiles& files) {
   }
   return transaction.commit();
 }
-
-/// Most skills. A batch of such changes still is a few megabytes of memory.
-constexpr std::uintmax_t kMostBytesInRow = 64 * 1024;
 
 class SqliteStore final : public JobStore {
  public:

@@ -1,4 +1,7 @@
+#include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <fstream>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -118,7 +121,7 @@ TEST(Limits, CloseAConnectionThatDoesNotRead) {
   Client client(server.port(), 4096);
   client.send(request_text("GET", "/verify/" + job_id('a') + "/logs"));
   const Answer head = client.read_head();
-  EXPECT_EQ(head.header("Content-Length"), std::to_string(64u << 20));
+  EXPECT_EQ(head.status, 200);
   // Stopping waits for the connection: it returns early only when the server has given it up by itself.
   server.stop(20s);
   std::size_t got = 0;
@@ -163,7 +166,7 @@ TEST(Limits, AnswerAClientThatHasShutItsSideDown) {
   EXPECT_TRUE(client.closed());
 }
 
-TEST(Limits, EndALongPollForAClientThatHasGone) {
+TEST(Limits, AnswerALongPollWhoseClientHasGoneWithoutHarm) {
   TestServer server;
   server.run([](FakeBackend& backend) { backend.jobs[job_id('a')] = make_job(job_id('a'), JobState::running); });
   {
@@ -301,6 +304,74 @@ TEST(Limits, RefuseAnUploadThatTheSpoolHasNoRoomForBeforeItIsSent) {
   EXPECT_EQ(body_of(answer)["code"], "spool_full") << "packages of waiting jobs count";
   Client fits(server.port());
   EXPECT_EQ(fits.exchange(head + "Content-Length: 900\r\n\r\n" + std::string(900, 'x')).status, 202);
+}
+
+TEST(Limits, CountAnUploadUntilItsJobHasThePackage) {
+  ServerOptions options;
+  options.body_bytes = 1000;
+  options.spool_bytes = 1500;
+  TestServer server(options);
+  server.run([](FakeBackend& backend) { backend.holds_submits = true; });
+  const std::string head = "POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\n";
+  Client taken_in(server.port());
+  taken_in.send(head + "Content-Length: 1000\r\n\r\n" + std::string(1000, 'x'));
+  server.until([](FakeBackend& backend) { return backend.received.size() == 1; });
+  Client second(server.port());
+  EXPECT_EQ(body_of(second.exchange(head + "Content-Length: 501\r\n\r\n"))["code"], "spool_full");
+  server.run([](FakeBackend& backend) {
+    backend.holds_submits = false;
+    backend.changed();
+  });
+  EXPECT_EQ(taken_in.read().status, 202);
+  Client third(server.port());
+  EXPECT_EQ(third.exchange(head + "Content-Length: 501\r\n\r\n" + std::string(501, 'x')).status, 202);
+}
+
+TEST(Limits, RefuseAPathTooWhenThePackagesOfWaitingJobsFillTheSpool) {
+  ServerOptions options;
+  options.body_bytes = 1000;
+  options.spool_bytes = 1500;
+  TestServer server(options);
+  server.run([](FakeBackend& backend) { backend.pack_bytes = 1501; });
+  const std::string body = R"({"skillPath":"/skills/a"})";
+  Client client(server.port());
+  const Answer answer =
+      client.exchange("POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: " +
+                      std::to_string(body.size()) + "\r\n\r\n" + body);
+  EXPECT_EQ(body_of(answer)["code"], "spool_full");
+}
+
+TEST(Limits, SendLongLogsPieceByPieceWithoutCountingThem) {
+  ServerOptions options;
+  options.response_bytes = 1;
+  TestServer server(options);
+  std::string log;
+  for (int i = 0; i < 40'000; ++i)
+    log += "line " + std::to_string(i) + "\n";
+  server.run([&](FakeBackend& backend) {
+    backend.jobs[job_id('a')] = make_job(job_id('a'), JobState::completed);
+    backend.logs[job_id('a')] = log;
+  });
+  EXPECT_EQ(get(server.port(), "/verify/" + job_id('a') + "/logs").body, log);
+}
+
+TEST(Limits, ProbeClientsThatSayNothing) {
+  TestServer server;
+  Client client(server.port());
+  client.send("GET /health HTTP/1.1\r\n");
+  // proc(5), net/tcp: local address, state 01 = established, timer 02 = keep-alive.
+  const auto probed = [&] {
+    std::ifstream sockets("/proc/net/tcp");
+    const std::string local = fmt::format("0100007F:{:04X}", server.port());
+    for (std::string line; std::getline(sockets, line);) {
+      std::istringstream fields(line);
+      std::string slot, from, to, state, queues, timer;
+      fields >> slot >> from >> to >> state >> queues >> timer;
+      if (from == local && state == "01") return timer.starts_with("02:");
+    }
+    return false;
+  };
+  server.until([&](FakeBackend&) { return probed(); });
 }
 
 TEST(Limits, RefuseOneLargeAnswerMoreThanMayBeHeldAtOnce) {

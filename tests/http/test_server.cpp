@@ -105,6 +105,8 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
     std::filesystem::remove(*submission.archive);
   }
   received.push_back(std::move(got));
+  while (holds_submits)
+    co_await changed_.wait();
   if (submit_error) co_return *submit_error;
   store::Job job = make_job(job_id('a'), store::JobState::pending, received.size());
   jobs[job.id] = job;

@@ -35,6 +35,7 @@ class FakeBackend {
   std::optional<Error> submit_error, find_error, list_error, remove_error, log_error, total_error, attestation_error;
   std::vector<std::optional<std::string>> nonces;  ///< of the calls of attestation
   bool throws = false;                             ///< every call does
+  bool holds_submits = false;                      ///< until it is false again and changed() was called
   bool keep_archives = true;                       ///< read their bytes, not only their size
   std::optional<attest::Appraisal> appraisal;
   service::Health health;

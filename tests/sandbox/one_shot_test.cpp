@@ -72,5 +72,11 @@ TEST(OneShot, IsGoneByAgeOnlyWhereItsProcessCannotBeSeen) {
   EXPECT_FALSE(is_gone(process(8, 500), process(9, 0), 0, only_seven)) << "without /proc nothing is seen";
 }
 
+TEST(OneShot, AProcessThatIsThereButHiddenIsNotTakenForGone) {
+  const auto hidden = [](std::uint64_t) { return std::optional(kHiddenStart); };
+  EXPECT_FALSE(is_gone(process(8, 500), process(9, 900), 60, hidden));
+  EXPECT_TRUE(is_gone(process(8, 500), process(9, 900), 25 * 60 * 60, hidden));
+}
+
 }  // namespace
 }  // namespace skill_verifier::sandbox

@@ -451,6 +451,18 @@ TEST_F(LifecycleTest, PolicyIsAppliedWhenTheJobRuns) {
   EXPECT_THAT(result["warnings"].dump(), HasSubstr("timeout_capped"));
 }
 
+TEST_F(LifecycleTest, AHealthCheckThatItsCallerLeftIsNoFailureForTheNext) {
+  core::TaskGroup callers(io_.get_executor());
+  const auto ask = [](Service& service) -> awaitable<void> { static_cast<void>(co_await service.health()); };
+  callers.spawn("caller", ask(*service_));
+  io_.poll_one();
+  callers.cancel();
+  ASSERT_TRUE(await(callers.wait(std::chrono::seconds(30))));
+  const auto health = await(service_->health());
+  EXPECT_FALSE(health.engine_error);
+  EXPECT_FALSE(health.store_error);
+}
+
 TEST_F(LifecycleTest, HealthTellsWhatDoesNotAnswer) {
   EXPECT_FALSE(await(service_->health()).engine_error);
   sandbox_.check_error = unreachable();

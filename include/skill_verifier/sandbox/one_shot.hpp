@@ -26,7 +26,10 @@ std::optional<ProcessName> parse_one_shot(std::string_view instance);
 
 /// This process. What /proc does not tell is empty or 0.
 ProcessName this_process();
-/// When the process with this pid of our namespace began; nothing when there is none, or it is a zombie.
+/// In the place of a start that cannot be seen although the process is there (/proc mounted with hidepid).
+inline constexpr std::uint64_t kHiddenStart = ~std::uint64_t{0};
+/// When the process with this pid of our namespace began, or kHiddenStart; nothing when there is none, or it is a
+/// zombie.
 std::optional<std::uint64_t> start_of(std::uint64_t pid);
 
 /// Whether nobody can be using what carries the label of `other`, as `self` sees it: the process is gone, or, where
