@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "skill_verifier/attest/quoter.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/dcap/verify.hpp"
@@ -15,12 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTeeIntelTdx = "intel-tdx";
-constexpr std::string_view kTeeSimulated = "simulated";
 
 bool is_digest(std::string_view text) {
   return text.size() == 64 &&
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+/// Codes of dcap::verify that no other collateral would change.
+bool is_about_the_quote(std::string_view code) {
+  constexpr std::string_view kPrefixes[] = {"QUOTE_", "QE_", "AK_", "TD_", "PCK_", "PCKCA_"};
+  return code == "TCB_REVOKED" ||
+         std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return code.starts_with(prefix); });
 }
 
 bool has_intel_root(ByteView quote) {
@@ -51,10 +57,18 @@ Appraisal appraise_quote(ByteView quote, const std::optional<std::string>& colla
     made.note = fmt::format("The quote was not verified here: {}", parsed.error().message);
     return made;
   }
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  const auto good = dcap::verify_collateral(*parsed, dcap::intel_root(), seconds);
+  if (!good) {
+    made.collateral.reset();
+    made.note = fmt::format("The quote was not verified here: the collateral does not verify: {}: {}", good.error().id,
+                            good.error().message);
+    return made;
+  }
   dcap::Policy policy;
   policy.accepted = dcap::all_tcb_statuses();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
-  const auto verified = dcap::verify(quote, *parsed, dcap::intel_root(), seconds, policy);
+  const auto verified = dcap::verify(quote, *good, seconds, policy);
+  made.refuted = !verified.ok && is_about_the_quote(verified.code);
   if (verified.ok)
     made.tee_type = kTeeIntelTdx;
   else
@@ -91,25 +105,37 @@ Result<std::string> CollateralFiles::read(const std::string& sha256) const {
 
 awaitable<Appraisal> Appraiser::appraise(std::string quote_hex, core::Duration limit) {
   const auto bytes = core::parse_hex(quote_hex);
-  if (!bytes) co_return Appraisal{std::nullopt, "the quote is " + bytes.error().message, std::nullopt, ""};
+  if (!bytes) {
+    Appraisal unreadable;
+    unreadable.note = "the quote is " + bytes.error().message;
+    co_return unreadable;
+  }
   std::optional<std::string> collateral;
+  std::optional<PlatformKey> platform;
+  CollateralPtr used;
   std::string note;
   if (!any_root_ && !has_intel_root(*bytes)) {
     note = "Collateral is fetched for quotes under Intel's root";
   } else if (const auto key = dcap::collateral_key(*bytes); !key) {
     note = fmt::format("No collateral: {}", key.error().message);
   } else {
-    const PlatformKey platform{key->fmspc, key->pck_ca};
-    const auto got = co_await cache_.get(platform, limit);
-    if (got)
-      collateral = (*got)->json;
-    else
+    platform = PlatformKey{key->fmspc, key->pck_ca};
+    const auto got = co_await cache_.get(*platform, limit);
+    if (got) {
+      used = *got;
+      collateral = used->json;
+    } else
       note = fmt::format("No collateral: {}", got.error().message);
   }
   auto work = [quote = *bytes, collateral = std::move(collateral), now = clock_.now()] {
     return appraise_quote(quote, collateral, now);
   };
   auto made = co_await core::run_on(pool_, std::move(work));
+  if (used && !made.collateral) {
+    // Whoever answered will be asked again, and nobody is given this.
+    cache_.discard(*platform, used, Error{Errc::unavailable, "collateral_unverified", made.note});
+    note = "No collateral: what the collateral service gave does not verify";
+  }
   made.collateral_note = std::move(note);
   co_return made;
 }

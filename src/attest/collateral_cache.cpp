@@ -34,6 +34,7 @@ struct CollateralCache::Impl {
   void begin_fetch(const PlatformKey& key, const EntryPtr& entry);
   awaitable<void> run_fetch(PlatformKey key, EntryPtr entry);
   void settle(const PlatformKey& key, Entry& entry, Result<FetchedCollateral> fetched);
+  void fail(const PlatformKey& key, Entry& entry, Error why);
 
   core::asio::any_io_executor executor;
   const core::Clock& clock;
@@ -93,7 +94,11 @@ void CollateralCache::Impl::settle(const PlatformKey& key, Entry& entry, Result<
     entry.retry_at = {};
     return;
   }
-  entry.failure = fetched.error();
+  fail(key, entry, fetched.error());
+}
+
+void CollateralCache::Impl::fail(const PlatformKey& key, Entry& entry, Error why) {
+  entry.failure = std::move(why);
   entry.pause = std::clamp(2 * entry.pause, options.first_retry, options.last_retry);
   entry.retry_at = clock.now() + entry.pause;
   log::warn("no collateral", {{"fmspc", key.fmspc}, {"code", entry.failure->id}, {"message", entry.failure->message}});
@@ -119,6 +124,13 @@ awaitable<Result<CollateralPtr>> CollateralCache::get(PlatformKey key, core::Dur
     const bool cancelled = co_await core::cancelled();
     if (cancelled) co_return Error{Errc::cancelled, "waiting for collateral was cancelled"};
   }
+}
+
+void CollateralCache::discard(const PlatformKey& key, const CollateralPtr& bad, Error why) {
+  const auto found = impl_->entries.find(key);
+  if (found == impl_->entries.end() || found->second->current != bad) return;
+  found->second->current = nullptr;
+  impl_->fail(key, *found->second, std::move(why));
 }
 
 awaitable<void> CollateralCache::stop() {

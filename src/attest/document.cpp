@@ -34,12 +34,13 @@ core::OrderedJson quote_json(const std::optional<Quote>& quote, std::string_view
 /// What was found out about the quote, in a document with an `attestation`.
 void add_appraisal(core::OrderedJson& document, const Appraisal& appraisal) {
   auto& attestation = document["attestation"];
-  if (attestation.value("verifier", "") == "dstack-sdk" && appraisal.tee_type) {
-    attestation["teeType"] = *appraisal.tee_type;
+  if (attestation.value("verifier", "") == "dstack-sdk") {
+    // What was written down before says nothing against what was found out now.
+    attestation["teeType"] = nullptr;
     attestation.erase("note");
-  } else if (!appraisal.note.empty()) {
-    attestation["note"] = appraisal.note;
+    if (appraisal.tee_type) attestation["teeType"] = *appraisal.tee_type;
   }
+  if (!appraisal.note.empty()) attestation["note"] = appraisal.note;
   document["collateral"] = nullptr;
   // Texts that we made or read back under their digest: they parse.
   if (appraisal.collateral) document["collateral"] = core::OrderedJson::parse(*appraisal.collateral);

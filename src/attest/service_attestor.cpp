@@ -20,12 +20,18 @@ Error draining() {
   return {Errc::unavailable, "draining", "the service is shutting down", "try again in a minute"};
 }
 
+struct NonceSlot {
+  std::string nonce;
+  std::size_t index = 0;  ///< in the tree, once there is one
+};
+using NonceSlotPtr = std::shared_ptr<NonceSlot>;
+
 /// Callers that share a quote.
 struct Batch {
   explicit Batch(const core::asio::any_io_executor& executor) : done(executor) {}
 
-  std::vector<std::string> nonces;
-  std::size_t callers = 0;
+  std::vector<NonceSlotPtr> nonces;  ///< of the callers that are still there, until the tree is built
+  std::size_t callers = 0;           ///< that are still there
   SteadyClock::time_point opened = SteadyClock::now();
   core::Event done;
   std::optional<MerkleTree> tree;
@@ -38,11 +44,13 @@ struct Batch {
 };
 using BatchPtr = std::shared_ptr<Batch>;
 
-MerkleTree tree_of(const std::vector<std::string>& nonces) {
+MerkleTree tree_of(const std::vector<NonceSlotPtr>& nonces) {
   std::vector<MerkleHash> leaves;
   leaves.reserve(nonces.size());
-  for (const auto& nonce : nonces)
-    leaves.push_back(merkle_leaf(core::as_bytes(nonce)));
+  for (const auto& slot : nonces) {
+    slot->index = leaves.size();
+    leaves.push_back(merkle_leaf(core::as_bytes(slot->nonce)));
+  }
   return MerkleTree(std::move(leaves));
 }
 
@@ -73,7 +81,8 @@ struct ServiceAttestor::Impl {
   }
 
   std::shared_ptr<const ServiceQuote> recent() const;
-  BatchPtr join(const std::optional<std::string>& nonce);
+  BatchPtr join(const NonceSlotPtr& slot);
+  void leave(const BatchPtr& batch, const NonceSlotPtr& slot);
   awaitable<bool> pause(SteadyClock::time_point opened);
   awaitable<void> run();
   awaitable<Result<std::shared_ptr<const ServiceQuote>>> quote(BatchPtr batch);
@@ -104,16 +113,24 @@ std::shared_ptr<const ServiceQuote> ServiceAttestor::Impl::recent() const {
   return last;
 }
 
-BatchPtr ServiceAttestor::Impl::join(const std::optional<std::string>& nonce) {
+BatchPtr ServiceAttestor::Impl::join(const NonceSlotPtr& slot) {
   if (open.empty() || open.back()->callers >= options.batch) open.push_back(std::make_shared<Batch>(executor));
   BatchPtr batch = open.back();
   ++batch->callers;
-  if (nonce) batch->nonces.push_back(*nonce);
+  if (slot) batch->nonces.push_back(slot);
   if (!running) {
     running = true;
     tasks.spawn("service attestation", run());
   }
   return batch;
+}
+
+/// Nothing is quoted for those who went away, and nothing of theirs is kept.
+void ServiceAttestor::Impl::leave(const BatchPtr& batch, const NonceSlotPtr& slot) {
+  --batch->callers;
+  if (batch->tree || batch->outcome) return;
+  if (slot) std::erase(batch->nonces, slot);
+  if (batch->callers == 0) std::erase(open, batch);
 }
 
 awaitable<Result<ServiceAnswer>> ServiceAttestor::attest(std::optional<std::string> nonce) {
@@ -128,8 +145,15 @@ awaitable<Result<ServiceAnswer>> ServiceAttestor::attest(std::optional<std::stri
                     fmt::format("{} callers wait for the service's attestation, which is the limit", impl.waiting),
                     "try again later"};
   const Counted counted(impl.waiting);
-  const BatchPtr batch = impl.join(nonce);
-  const std::size_t index = batch->nonces.size() - (nonce ? 1 : 0);
+  const NonceSlotPtr slot = nonce ? std::make_shared<NonceSlot>(NonceSlot{*nonce}) : nullptr;
+  const BatchPtr batch = impl.join(slot);
+  struct AtLeave {
+    Impl& impl;
+    const BatchPtr& batch;
+    const NonceSlotPtr& slot;
+    ~AtLeave() { impl.leave(batch, slot); }
+  };
+  const AtLeave at_leave{impl, batch, slot};
   const auto deadline = SteadyClock::now() + impl.options.wait;
   while (!batch->outcome) {
     const auto left = deadline - SteadyClock::now();
@@ -141,7 +165,7 @@ awaitable<Result<ServiceAnswer>> ServiceAttestor::attest(std::optional<std::stri
   }
   if (!*batch->outcome) co_return batch->outcome->error();
   ServiceAnswer answer{**batch->outcome, std::nullopt};
-  if (nonce) answer.proof = NonceProof{std::move(*nonce), index, batch->tree->size(), batch->tree->path(index)};
+  if (slot) answer.proof = NonceProof{slot->nonce, slot->index, batch->tree->size(), batch->tree->path(slot->index)};
   co_return answer;
 }
 
@@ -171,6 +195,7 @@ awaitable<void> ServiceAttestor::Impl::run() {
   while (!open.empty()) {
     const bool go_on = co_await pause(open.front()->opened);
     if (!go_on) co_return;
+    if (open.empty()) break;
     const BatchPtr batch = open.front();
     begun = SteadyClock::now();
     auto outcome = co_await quote(batch);
@@ -186,6 +211,7 @@ awaitable<Result<std::shared_ptr<const ServiceQuote>>> ServiceAttestor::Impl::qu
   }
   // From here on newcomers form the next batch.
   std::erase(open, batch);
+  if (batch->callers == 0) co_return Error{Errc::cancelled, "everybody who asked has gone"};
   batch->tree = tree_of(batch->nonces);
   described->nonce_root = core::to_hex(batch->tree->root());
   auto document = build_service_document(*described);

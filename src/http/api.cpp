@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kCacheLifetime{1};
 constexpr std::uint64_t kDefaultPage = 50;
 constexpr std::uint64_t kMaxPage = 500;
 constexpr std::size_t kSmallAnswer = 128u << 10;
-constexpr std::size_t kDocumentsAtOnce = 2;
+constexpr std::size_t kDocumentsAtOnce = 8;
 constexpr std::size_t kLogPiece = 128u << 10;
 constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
 

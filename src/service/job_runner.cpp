@@ -211,14 +211,28 @@ core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, Orde
   co_return run;
 }
 
-/// Only adds to what there is: a job never fails because of what its quote is worth.
-core::awaitable<void> JobRunner::appraise(EntryPtr entry, Attestation& attestation) {
-  auto appraised = co_await evidence_.appraise(attestation.quote->quote_hex);
-  if (!appraised) co_return;
-  attestation.quote->tee_type = appraised->tee_type.value_or("");
-  attestation.note = appraised->note;
-  if (!appraised->note.empty()) entry->log.heading(core::shorten(appraised->note, 400));
-  if (appraised->collateral) attestation.collateral = co_await evidence_.keep(std::move(*appraised->collateral));
+/// A job fails because of its quote only where one is required: then a quote that turned out to be none does not do.
+core::awaitable<Result<void>> JobRunner::appraise(EntryPtr entry, Attestation& attestation) {
+  auto& quote = *attestation.quote;
+  auto appraised = co_await evidence_.appraise(quote.quote_hex);
+  if (!appraised) attestation.note = quote.tee_type.empty() ? "The quote was not verified here" : "";
+  if (appraised) {
+    quote.tee_type = appraised->tee_type.value_or("");
+    attestation.note = appraised->note;
+    if (!appraised->note.empty()) entry->log.heading(core::shorten(appraised->note, 400));
+  }
+  if (options_.attestation_required && quote.tee_type == attest::kTeeSimulated)
+    co_return Error{Errc::rejected, "attestation_simulated",
+                    "attestation is required and the quote is simulated: its chain does not end at Intel's root",
+                    "run inside a dstack CVM on TDX hardware"};
+  if (options_.attestation_required && appraised && appraised->refuted)
+    co_return Error{Errc::rejected, "attestation_refuted",
+                    fmt::format("attestation is required: {}", core::shorten(appraised->note, 400)),
+                    "look at the guest agent and its host"};
+  // What could not be verified is got anew when it is read.
+  if (appraised && appraised->collateral && appraised->tee_type)
+    attestation.collateral = co_await evidence_.keep(std::move(*appraised->collateral));
+  co_return Result<void>{};
 }
 
 core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPtr entry, std::string result_hash) {
@@ -230,14 +244,9 @@ core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPt
   attest::QuoteFor whom{entry->id, entry->request_id};
   auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash), std::move(whom));
   auto quote = co_await core::with_deadline(std::move(quoting), options_.quote_timeout, "quote");
-  if (quote && options_.attestation_required && quote->tee_type != attest::kTeeIntelTdx)
-    co_return Error{Errc::rejected, "attestation_simulated",
-                    fmt::format("attestation is required and the quote is {}: its chain does not end at Intel's root",
-                                core::shorten(quote->tee_type)),
-                    "run inside a dstack CVM on TDX hardware"};
   if (quote) {
     attestation.quote = std::move(*quote);
-    co_await appraise(entry, attestation);
+    if (auto good = co_await appraise(entry, attestation); !good) co_return good.error();
     co_return attestation;
   }
   const Error& error = quote.error();

@@ -49,7 +49,7 @@ class JobRunner {
     std::string note;
     std::optional<KeptCollateral> collateral;
   };
-  core::awaitable<void> appraise(EntryPtr entry, Attestation& attestation);
+  core::awaitable<Result<void>> appraise(EntryPtr entry, Attestation& attestation);
   core::awaitable<Result<Attestation>> attest_result(EntryPtr entry, std::string result_hash);
 
   core::WorkPool& pool_;

@@ -8,6 +8,8 @@
 namespace skill_verifier::service {
 namespace {
 
+constexpr core::Duration kReaderWait = std::chrono::seconds(1);
+
 /// What a stored result says of its quote.
 struct StoredQuote {
   std::string quote_hex;              ///< empty: there is none
@@ -54,12 +56,13 @@ awaitable<std::optional<attest::Appraisal>> QuoteEvidence::of_job(std::string re
   auto parse = [text = std::move(result)] { return stored_quote(text); };
   const StoredQuote stored = co_await core::run_on(pool_, std::move(parse));
   if (stored.quote_hex.empty()) co_return std::nullopt;
-  if (stored.sha256) {
+  if (stored.sha256 && stored.tee_type) {
     auto work = [this, digest = *stored.sha256] { return files_.read(digest); };
     auto text = co_await core::run_on(pool_, std::move(work));
-    if (text) co_return attest::Appraisal{stored.tee_type, stored.note, std::move(*text), {}};
+    if (text) co_return attest::Appraisal{stored.tee_type, false, stored.note, std::move(*text), {}};
   }
-  auto appraised = co_await appraise(stored.quote_hex);
+  // Others wait for documents too: a reader waits less than a job does.
+  auto appraised = co_await appraiser_->appraise(stored.quote_hex, std::min(options_.collateral_wait, kReaderWait));
   co_return appraised;
 }
 

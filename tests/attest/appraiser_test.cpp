@@ -52,7 +52,22 @@ TEST(AppraiseQuote, AnEmbeddedIntelRootIsNoProof) {
   forged[568] ^= 1;
   const auto made = appraise_quote(forged, intel_collateral(), kRecorded);
   EXPECT_EQ(made.tee_type, std::nullopt);
+  EXPECT_TRUE(made.refuted);
+  EXPECT_FALSE(unverified.refuted);
   EXPECT_THAT(made.note, HasSubstr("does not verify"));
+}
+
+TEST(AppraiseQuote, BadCollateralRefutesNothingAndIsLeftOut) {
+  SKILL_VERIFIER_NEEDS_FIXTURES();
+  auto text = intel_collateral();
+  const auto at = text.find("tcb_info_signature");
+  const auto digit = text.find_first_of("0123456789", at);
+  text[digit] = text[digit] == '1' ? '2' : '1';
+  const auto made = appraise_quote(intel_quote(), text, kRecorded);
+  EXPECT_EQ(made.tee_type, std::nullopt);
+  EXPECT_FALSE(made.refuted);
+  EXPECT_EQ(made.collateral, std::nullopt);
+  EXPECT_THAT(made.note, HasSubstr("tcb_signature"));
 }
 
 TEST(AppraiseQuote, CollateralIsOfUseInItsTimeOnly) {
@@ -140,6 +155,18 @@ TEST_F(AppraiserTest, AsksForTheCollateralOfTheQuotesPlatform) {
   ASSERT_EQ(asked_.size(), 1u);
   EXPECT_EQ(asked_[0].fmspc, "B0C06F000000");
   EXPECT_EQ(asked_[0].pck_ca, "platform");
+}
+
+TEST_F(AppraiserTest, AsksAgainAfterAnAnswerThatDoesNotVerify) {
+  SKILL_VERIFIER_NEEDS_FIXTURES();
+  collateral_ = read(kFixtures / "collateral" / "50806f_2023-06.json");
+  const auto bad = appraise(intel_quote());
+  EXPECT_EQ(bad.tee_type, std::nullopt);
+  EXPECT_EQ(bad.collateral, std::nullopt);
+  EXPECT_THAT(bad.collateral_note, HasSubstr("does not verify"));
+  collateral_ = intel_collateral();
+  clock_.advance(std::chrono::minutes(30));
+  EXPECT_EQ(appraise(intel_quote()).tee_type, "intel-tdx");
 }
 
 TEST_F(AppraiserTest, SaysWhyThereIsNoCollateral) {

@@ -113,7 +113,7 @@ TEST_F(DstackQuoterTest, CallsAQuoteUnderIntelsRootByItsName) {
   serve(in_order({Reply::json(200, body)}));
   const auto result = await(io_, quoter_->quote(data, {}));
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_EQ(result->tee_type, "intel-tdx");
+  EXPECT_EQ(result->tee_type, "") << "not verified yet";
 }
 
 TEST_F(DstackQuoterTest, RefusesAQuoteOverOtherBytes) {

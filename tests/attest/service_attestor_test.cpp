@@ -104,6 +104,30 @@ TEST_F(ServiceAttestorTest, AHundredNoncesThatComeWhileOneIsQuotedShareTheNextQu
   EXPECT_EQ(nonces.size(), 101u);
 }
 
+TEST_F(ServiceAttestorTest, NothingIsQuotedForCallersThatWentAway) {
+  options_.batch = 4;
+  quoter_.hold = true;
+  start(&quoter_);
+  core::TaskGroup ghosts(io_.get_executor());
+  call("first");
+  ASSERT_TRUE(test::await(io_, quoter_.until_waiting(1)));
+  for (int i = 0; i < 50; ++i)
+    ghosts.spawn("ghost", keep("ghost " + std::to_string(i)));
+  call("honest");
+  io_.poll();
+  ghosts.cancel();
+  EXPECT_TRUE(test::await(io_, ghosts.wait(20s)));
+  quoter_.release();
+  finish();
+  EXPECT_EQ(quoter_.asked.size(), 2u) << "one for the first, one for those who still wait";
+  ASSERT_EQ(answers_.size(), 52u);
+  for (const auto& answer : answers_) {
+    if (!answer) continue;
+    expect_proven(*answer);
+    EXPECT_EQ(answer->proof->tree_size, 1u);
+  }
+}
+
 TEST_F(ServiceAttestorTest, NoncesThatComeWithinTheGatheringTimeShareAQuote) {
   options_.gather = 50ms;
   start(&quoter_);

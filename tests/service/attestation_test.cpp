@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "service/policy_document.hpp"
 #include "service/service_fixture.hpp"
 #include "test_pki/quote.hpp"
@@ -195,6 +199,56 @@ TEST(PolicyDocument, ChangesWithEveryRule) {
     changes[i](other, wall);
     EXPECT_NE(policy_document(other, wall).value(), before) << i;
   }
+}
+
+const std::filesystem::path kFixtures =
+    std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap";
+
+/// Intel's own certificates around a quote that somebody changed, at a time when they were valid.
+class ForgedQuoteTest : public JobCollateralTest {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(kFixtures)) GTEST_SKIP() << "no fixtures at " << kFixtures;
+    stop();
+    clock_.advance(core::Time(std::chrono::seconds(1751624191)) - clock_.now());
+    options_.attestation_required = true;
+    start();
+  }
+  static std::string read(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void quote_with(std::size_t changed) {
+    auto bytes = read(kFixtures / "quotes" / "tdx_v4_b0c06f_a.bin");
+    bytes[changed] = static_cast<char>(bytes[changed] ^ 1);
+    attest::Quote quote = test::FakeQuoter::good();
+    quote.tee_type.clear();
+    quote.quote_hex = core::to_hex(core::as_bytes(bytes));
+    quoter_.answers.clear();
+    quoter_.answers.emplace_back(std::move(quote));
+  }
+};
+
+TEST_F(ForgedQuoteTest, IsNotTheRequiredOne) {
+  text_ = read(kFixtures / "collateral" / "b0c06f_2025-06.json");
+  quote_with(568);
+  const auto job = wait(submit().id);
+  EXPECT_EQ(job.state, store::JobState::failed);
+  EXPECT_THAT(job.error, HasSubstr("attestation_refuted"));
+}
+
+TEST_F(ForgedQuoteTest, IsNeverCalledRealWhereNobodyCouldVerifyIt) {
+  quote_with(568);
+  const std::string id = submit().id;
+  const auto result = result_of(wait(id));
+  EXPECT_EQ(result["attestation"]["teeType"], nullptr);
+  EXPECT_THAT(result["attestation"]["note"].get<std::string>(), HasSubstr("not verified"));
+  text_ = read(kFixtures / "collateral" / "b0c06f_2025-06.json");
+  clock_.advance(std::chrono::minutes(30));
+  const auto made = appraisal(id);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(made->refuted);
+  EXPECT_EQ(made->tee_type, std::nullopt);
 }
 
 }  // namespace

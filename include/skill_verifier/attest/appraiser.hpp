@@ -14,13 +14,16 @@ struct Appraisal {
   /// `intel-tdx` only where the whole verification under Intel's root succeeded, `simulated` where the chain ends at
   /// another root, absent where nobody could tell.
   std::optional<std::string> tee_type;
+  /// The verification under Intel's root was made and failed: this is no quote of such hardware.
+  bool refuted = false;
   std::string note;                       ///< why not `intel-tdx`, where the root is Intel's
   std::optional<std::string> collateral;  ///< QuoteCollateralV3 with `fetchedAt`, JSON text
   std::string collateral_note;            ///< why there is none
 };
 
 /// Verifies a quote with the collateral at hand (JSON text), strictly but for the TCB status, which a reader judges.
-/// Pure. `now` is only used where there is collateral.
+/// Pure. `now` is only used where there is collateral. Collateral that does not verify by itself refutes nothing and is
+/// left out.
 Appraisal appraise_quote(ByteView quote, const std::optional<std::string>& collateral, core::Time now);
 
 /// Collateral texts by their SHA-256, one file each: jobs of one platform share them. Blocking.

@@ -83,6 +83,9 @@ class CollateralCache {
   /// Waits at most `limit` for a fetch, which then goes on for those who come later. Errors: those of Fetch, of this
   /// call or of the last one within its pause; timed_out `collateral_timed_out`; cancelled.
   awaitable<Result<CollateralPtr>> get(PlatformKey key, core::Duration limit);
+  /// Takes back what `get` gave, unless something newer is there: it turned out to be worth nothing. The next fetch
+  /// waits as after a failure.
+  void discard(const PlatformKey& key, const CollateralPtr& bad, Error why);
   /// Ends fetches in flight. Must have been called before the destructor.
   awaitable<void> stop();
 

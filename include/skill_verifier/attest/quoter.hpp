@@ -15,15 +15,18 @@ namespace skill_verifier::attest {
 
 using core::awaitable;
 
-/// Quote::tee_type of a quote whose certificate chain ends at Intel's root.
+/// Values of Quote::tee_type.
 inline constexpr std::string_view kTeeIntelTdx = "intel-tdx";
+inline constexpr std::string_view kTeeSimulated = "simulated";
 
 /// A quote whose report data has been compared with what was asked for.
 struct Quote {
   std::string quote_hex;  ///< lower case, without 0x
   std::string event_log;  ///< JSON text as the agent gave it
   std::string vm_config;  ///< as given; may be empty (agents before 0.5.4)
-  std::string tee_type;   ///< `intel-tdx`, or `simulated` when the certificate chain does not end at Intel's root
+  /// `simulated` when the certificate chain does not end at Intel's root; `intel-tdx` only after the whole verification
+  /// (appraiser.hpp); empty before it.
+  std::string tee_type;
 };
 
 /// Who a quote is for, in log lines only.
