@@ -34,6 +34,10 @@ Figure measure_read_rate(Setup& setup, const fs::path& hello);
 /// Resident memory of the idle service before and after many jobs.
 Figure measure_memory(Setup& setup);
 
+/// The verification of a TDX quote against the signatures that it contains, and against npm's dcap-qvl where that can
+/// be installed. Asks nothing of the engine.
+Figure measure_dcap(Setup& setup);
+
 /// Jobs by the hundred at set times: the scenarios of README.md, against what the engine does alone.
 Figure measure_load(Setup& setup);
 /// The same kind of load against any server with the same API. It has to allow archives.

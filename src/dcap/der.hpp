@@ -11,20 +11,18 @@
 /// into the input; nothing is copied and nothing recurses.
 namespace skill_verifier::dcap::der {
 
-enum Tag : std::uint8_t {
-  kBoolean = 0x01,
-  kInteger = 0x02,
-  kBitString = 0x03,
-  kOctetString = 0x04,
-  kOid = 0x06,
-  kEnumerated = 0x0a,
-  kUtf8String = 0x0c,
-  kPrintableString = 0x13,
-  kUtcTime = 0x17,
-  kGeneralizedTime = 0x18,
-  kSequence = 0x30,
-  kSet = 0x31,
-};
+inline constexpr std::uint8_t kBoolean = 0x01;
+inline constexpr std::uint8_t kInteger = 0x02;
+inline constexpr std::uint8_t kBitString = 0x03;
+inline constexpr std::uint8_t kOctetString = 0x04;
+inline constexpr std::uint8_t kOid = 0x06;
+inline constexpr std::uint8_t kEnumerated = 0x0a;
+inline constexpr std::uint8_t kUtf8String = 0x0c;
+inline constexpr std::uint8_t kPrintableString = 0x13;
+inline constexpr std::uint8_t kUtcTime = 0x17;
+inline constexpr std::uint8_t kGeneralizedTime = 0x18;
+inline constexpr std::uint8_t kSequence = 0x30;
+inline constexpr std::uint8_t kSet = 0x31;
 
 struct Value {
   std::uint8_t tag = 0;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kComponents = 16;
 constexpr std::uint8_t kPceSvn = 17, kCpuSvn = 18;
-enum Part : std::uint8_t { kPpid = 1, kTcb, kPceId, kFmspc, kSgxType, kPlatformInstance, kConfiguration };
+constexpr std::uint8_t kPpid = 1, kTcb = 2, kPceId = 3, kFmspc = 4, kSgxType = 5, kPlatformInstance = 6,
+                       kConfiguration = 7;
 
 Error invalid(std::string_view what) {
   return refusal("PCK_EXT", text("the pck certificate's sgx extension: ", what));

@@ -51,13 +51,12 @@ Result<Certificate> VerifiedCollateral::Impl::load_signer(const std::string& cha
   return signer;
 }
 
-Result<void> VerifiedCollateral::Impl::check_signature(const Certificate& signer, std::string_view signed_text,
+Result<void> VerifiedCollateral::Impl::check_signature(const PublicKey& key, std::string_view signed_text,
                                                        std::string_view signature, std::string_view prefix) const {
   const auto octets = parse_plain_hex(signature);
   if (!octets || octets->size() != 64) {
     return refusal(text(prefix, "_SIG_FIELD"), "the signature is not 128 hex digits");
   }
-  SKILL_VERIFIER_TRY(const auto key, import_key(signer, ecdsa, prefix));
   if (!ecdsa.verify_raw(key, core::as_bytes(signed_text), *octets)) {
     return refusal(text(prefix, "_SIGNATURE"), "the signature over the document's text does not verify");
   }
@@ -66,7 +65,8 @@ Result<void> VerifiedCollateral::Impl::check_signature(const Certificate& signer
 
 Result<void> VerifiedCollateral::Impl::load_tcb_info(const Collateral& collateral) {
   SKILL_VERIFIER_TRY(tcb_signing, load_signer(collateral.tcb_info_issuer_chain, "TCB"));
-  SKILL_VERIFIER_TRY_VOID(check_signature(*tcb_signing, collateral.tcb_info, collateral.tcb_info_signature, "TCB"));
+  SKILL_VERIFIER_TRY(tcb_signing_key, import_key(*tcb_signing, ecdsa, "TCB"));
+  SKILL_VERIFIER_TRY_VOID(check_signature(*tcb_signing_key, collateral.tcb_info, collateral.tcb_info_signature, "TCB"));
   SKILL_VERIFIER_TRY(tcb_info, parse_tcb_info(collateral.tcb_info));
   return {};
 }
@@ -80,9 +80,10 @@ Result<void> VerifiedCollateral::Impl::load_qe_identity(const Collateral& collat
   // Intel sends the same chain with both; its one signature need not be verified twice.
   if (collateral.qe_identity_issuer_chain != collateral.tcb_info_issuer_chain) {
     SKILL_VERIFIER_TRY(qe_signing, load_signer(collateral.qe_identity_issuer_chain, "QEID"));
+    SKILL_VERIFIER_TRY(qe_signing_key, import_key(*qe_signing, ecdsa, "QEID"));
   }
-  const auto& signer = qe_signing ? *qe_signing : *tcb_signing;
-  SKILL_VERIFIER_TRY_VOID(check_signature(signer, collateral.qe_identity, collateral.qe_identity_signature, "QEID"));
+  const auto& key = qe_signing_key ? *qe_signing_key : *tcb_signing_key;
+  SKILL_VERIFIER_TRY_VOID(check_signature(key, collateral.qe_identity, collateral.qe_identity_signature, "QEID"));
   SKILL_VERIFIER_TRY(qe_identity, parse_qe_identity(collateral.qe_identity));
   return {};
 }

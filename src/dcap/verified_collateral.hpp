@@ -24,7 +24,9 @@ struct VerifiedCollateral::Impl {
   std::optional<Root> root;
   std::optional<Crl> root_crl;
   std::optional<Certificate> tcb_signing;
+  std::optional<PublicKey> tcb_signing_key;
   std::optional<Certificate> qe_signing;  ///< absent: the same as tcb_signing
+  std::optional<PublicKey> qe_signing_key;
   std::optional<TcbInfo> tcb_info;
   std::optional<QeIdentity> qe_identity;
   std::string pck_crl;                  ///< hex; verified under the quote's PCK CA
@@ -46,7 +48,7 @@ struct VerifiedCollateral::Impl {
 
  private:
   Result<Certificate> load_signer(const std::string& chain, std::string_view prefix) const;
-  Result<void> check_signature(const Certificate& signer, std::string_view text, std::string_view signature,
+  Result<void> check_signature(const PublicKey& key, std::string_view text, std::string_view signature,
                                std::string_view prefix) const;
 };
 

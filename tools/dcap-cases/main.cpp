@@ -1,8 +1,11 @@
 // dcap-cases CASES.json: exit code 0 when every verdict is the expected one, 1 when not, 2 when the file cannot be
-// read.
+// read. dcap-cases --verdicts CASES.json prints the verdicts alone, for comparison with another verifier: name, code
+// or `ok`, status, advisories, a tab between each.
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
 
 #include "dcap-cases/cases.hpp"
 
@@ -29,15 +32,30 @@ int run_all(const char* file) {
   return disagreements == 0 && !cases.empty() ? 0 : 1;
 }
 
+int print_verdicts(const char* file) {
+  for (const auto& one : dcap_cases::read_cases(file)) {
+    const auto outcome = dcap_cases::run(one);
+    const auto& found = outcome.verification;
+    const std::string status(found.status ? skill_verifier::dcap::to_string(*found.status) : "");
+    std::string advisories;
+    for (const auto& id : found.advisory_ids)
+      advisories += (advisories.empty() ? "" : " ") + id;
+    std::printf("%s\t%s\t%s\t%s\n", one.name.c_str(), outcome.ok ? "ok" : outcome.code.c_str(), status.c_str(),
+                advisories.c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("usage: dcap-cases CASES.json\n", stderr);
+  const bool verdicts = argc == 3 && std::string_view(argv[1]) == "--verdicts";
+  if (argc != 2 && !verdicts) {
+    std::fputs("usage: dcap-cases [--verdicts] CASES.json\n", stderr);
     return 2;
   }
   try {
-    return run_all(argv[1]);
+    return verdicts ? print_verdicts(argv[2]) : run_all(argv[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "dcap-cases: %s\n", error.what());
     return 2;
