@@ -79,6 +79,15 @@ int run_program(int argc, char** argv) {
   lint->add_flag("--json", lint_options.json, "one JSON object a line");
   lint->footer("Exit status: 0 all readable, 1 at least one refused.");
 
+  ScanOptions scan_options;
+  CLI::App* scan = app.add_subcommand("scan", "check skills without running anything, and say why and how to fix");
+  scan->add_option("PATH", scan_options.paths, "skill folder, archive or file; - reads paths from standard input")
+      ->required();
+  scan->add_option("--format", scan_options.format, "text (default), json (one object a line) or sarif (2.1.0)");
+  scan->add_option("--fail-on", scan_options.fail_on,
+                   "lowest severity that fails: critical (default), high, medium, low, never");
+  scan->footer("Exit status: 0 nothing of that severity, 1 something, 3 a path could not be read.");
+
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -91,6 +100,7 @@ int run_program(int argc, char** argv) {
   if (serve->parsed()) return serve_command(source, check_only);
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
+  if (scan->parsed()) return scan_command(scan_options);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

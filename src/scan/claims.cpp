@@ -73,8 +73,8 @@ bool contains(const std::vector<std::string>& list, std::string_view name) {
 void Claims::note(Uses& uses, std::string name, const FileText& file, std::uint32_t at) {
   if (uses.size() >= kMaxNames || uses.contains(name)) return;
   const std::size_t line = line_of(file.lines, at);
-  uses.emplace(std::move(name), Use{std::string(file.path), static_cast<int>(line + 1),
-                                    static_cast<int>(at - file.lines[line] + 1)});
+  uses.emplace(std::move(name),
+               Use{std::string(file.path), static_cast<int>(line + 1), static_cast<int>(at - file.lines[line] + 1)});
 }
 
 void Claims::file(const FileText& file, const std::vector<Block>& blocks) {
@@ -90,14 +90,16 @@ void Claims::variables(const FileText& file, const Block& block) {
   static const RE2 kRead(
       R"((?:os\.environ(?:\.get)?\s*[\[(]\s*["']|os\.getenv\s*\(\s*["']|process\.env\.|process\.env\[["']|Deno\.env\.get\(["']|ENV(?:\.fetch)?[\[(]["']|os\.Getenv\("|env::var\("|\$env:)([A-Z][A-Z0-9_]{2,60})\b)");
   static const RE2 kShellRead(R"(\$\{?([A-Z][A-Z0-9_]{2,60})\b)");
-  static const RE2 kAssigned(R"((?:^|[\s;(])(?:export |local |readonly |for |read (?:-\w+ )*)?([A-Za-z_][A-Za-z0-9_]{2,60})(?:=| in ))");
+  static const RE2 kAssigned(
+      R"((?:^|[\s;(])(?:export |local |readonly |for |read (?:-\w+ )*)?([A-Za-z_][A-Za-z0-9_]{2,60})(?:=| in ))");
   const re2::StringPiece text(block.text.text.data(), block.text.size());
   re2::StringPiece name;
   if (block.language == Language::shell) {
     for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, kAssigned, &name);)
       if (defined_.size() < kMaxNames) defined_.insert(name.as_string());
   }
-  for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, block.language == Language::shell ? kShellRead : kRead, &name);)
+  for (re2::StringPiece rest = text;
+       RE2::FindAndConsume(&rest, block.language == Language::shell ? kShellRead : kRead, &name);)
     note(env_, name.as_string(), file, block.text.origin[name.data() - text.data()]);
 }
 
@@ -133,7 +135,8 @@ void Claims::compare(const skill::Manifest& manifest, const Source& source, Coll
     }
   };
   report("claims/env", env_, [&](const std::string& name) {
-    return contains(manifest.required_env, name) || contains(rules_.list("common-env"), name) || defined_.contains(name);
+    return contains(manifest.required_env, name) || contains(rules_.list("common-env"), name) ||
+           defined_.contains(name);
   });
   report("claims/bins", bins_, [&](const std::string& name) {
     const bool any = std::ranges::any_of(manifest.any_bins, [&](const auto& bins) { return contains(bins, name); });

@@ -10,8 +10,8 @@
 
 namespace skill_verifier::scan {
 
-/// The `claims/…` checks: gathers what scripts and shell blocks use while files pass by, and compares it at the end with
-/// what the manifest declares.
+/// The `claims/…` checks: gathers what scripts and shell blocks use while files pass by, and compares it at the end
+/// with what the manifest declares.
 class Claims {
  public:
   explicit Claims(const detail::Rules& rules) : rules_(rules) {}

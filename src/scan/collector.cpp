@@ -32,7 +32,8 @@ void set_excerpt(Row& row, const FileText& file, std::size_t line_begin, std::ui
   const std::string before = core::shorten(file.raw.substr(from, begin - from), 4 * kExcerpt);
   line_end = std::min(line_end, std::size_t{end} + kExcerpt);
   row.caret = before.size();
-  row.excerpt = before + core::shorten(file.raw.substr(begin, std::max<std::size_t>(line_end, begin) - begin), kExcerpt);
+  row.excerpt =
+      before + core::shorten(file.raw.substr(begin, std::max<std::size_t>(line_end, begin) - begin), kExcerpt);
 }
 
 }  // namespace
@@ -124,8 +125,10 @@ Report Collector::finish(std::vector<std::string> allows) {
       }
       rows.push_back(std::move(row));
     }
-    std::ranges::sort(rows, {}, [](const Row& row) { return std::tie(row.file, row.line, row.column, row.matched, row.note); });
-    if (more_[check] > 0) rows.back().note += fmt::format("{}and {} more", rows.back().note.empty() ? "" : "; ", more_[check]);
+    std::ranges::sort(rows, {},
+                      [](const Row& row) { return std::tie(row.file, row.line, row.column, row.matched, row.note); });
+    if (more_[check] > 0)
+      rows.back().note += fmt::format("{}and {} more", rows.back().note.empty() ? "" : "; ", more_[check]);
     const bool allowed = is_allowed(about.id, allows);
     for (Row& row : rows) {
       const bool hit = row.outcome == Outcome::failed || row.outcome == Outcome::warned;

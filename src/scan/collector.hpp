@@ -19,7 +19,8 @@ struct FileText {
 /// Gathers what checks find and turns it into the rows of a report.
 class Collector {
  public:
-  explicit Collector(const detail::Rules& rules) : rules_(rules), rows_(rules.checks.size()), more_(rules.checks.size()) {}
+  explicit Collector(const detail::Rules& rules)
+      : rules_(rules), rows_(rules.checks.size()), more_(rules.checks.size()) {}
 
   /// A hit of the check `short_id` (without the profile's name) about a file as a whole, or the package.
   void add(std::string_view short_id, std::string_view file, std::string note);

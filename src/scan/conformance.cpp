@@ -64,7 +64,8 @@ std::size_t body_begin(std::string_view text) {
 
 void check_body(std::string_view text, const std::string& file, Collector& out) {
   const std::string_view body = text.substr(body_begin(text));
-  const auto visible = std::ranges::count_if(body, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '-'; });
+  const auto visible =
+      std::ranges::count_if(body, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '-'; });
   if (static_cast<std::size_t>(visible) < kEmptyBody)
     out.add("conformance/empty-body", file, "nothing stands below the frontmatter");
   const auto lines = static_cast<std::size_t>(std::ranges::count(body, '\n'));
@@ -77,14 +78,16 @@ class Checker {
 
   ManifestFacts run() {
     // One file on its own is a manifest if it is a document.
-    single_ = source_.files.size() == 1 && kind_of(source_.files.front().path, {}) == FileKind::document;
+    single_ = source_.name.empty() && source_.files.size() == 1 &&
+              kind_of(source_.files.front().path, {}) == FileKind::document;
     if (single_) text_ = files_.read(source_.files.front().path);
     const skill::ManifestReport report = read(skill::Profile::spec);
     for (const skill::Diagnostic& warning : report.warnings) {
       if (const auto check = check_of(warning.code); !check.empty())
         out_.add_at(check, warning.file, warning.at.line, warning.at.column, warning.message);
       if (warning.code == "bom")
-        out_.add_at("conformance/clawhub-dropped", warning.file, 1, 1, "a byte order mark comes before the frontmatter");
+        out_.add_at("conformance/clawhub-dropped", warning.file, 1, 1,
+                    "a byte order mark comes before the frontmatter");
     }
     if (report.refusal) refused(*report.refusal);
     ManifestFacts facts{report.manifest, {}};
@@ -105,7 +108,7 @@ class Checker {
   }
 
   void refused(const skill::Diagnostic& refusal) {
-    const bool script = source_.files.size() == 1 && !single_;
+    const bool script = source_.name.empty() && source_.files.size() == 1 && !single_;
     if (script) {
       out_.skip("conformance/", "a file without a skill around it");
       out_.skip("claims/", "a file without a skill around it");
@@ -123,7 +126,7 @@ class Checker {
 
   void readable(const skill::Manifest& manifest, ManifestFacts& facts) {
     check_name(manifest.name, manifest.file, out_);
-    if (!source_.name.empty() && !single_ && manifest.name != source_.name)
+    if (!source_.name.empty() && manifest.name != source_.name)
       out_.add("conformance/name-is-folder", manifest.file,
                fmt::format("the folder is `{}`, the skill `{}`", source_.name, manifest.name));
     const auto text = single_ ? text_ : files_.read(manifest.file);

@@ -17,8 +17,9 @@ struct Magic {
 };
 
 constexpr std::array kMagic{
-    Magic{0, "\x7F"
-             "ELF"sv,
+    Magic{0,
+          "\x7F"
+          "ELF"sv,
           Content::executable, "ELF"},
     Magic{0, "MZ"sv, Content::executable, "PE"},
     Magic{0, "\xFE\xED\xFA\xCE"sv, Content::executable, "Mach-O"},
@@ -32,8 +33,9 @@ constexpr std::array kMagic{
     Magic{0, "PK\x05\x06"sv, Content::archive, "zip"},
     Magic{0, "\x1F\x8B"sv, Content::archive, "gzip"},
     Magic{0, "BZh"sv, Content::archive, "bzip2"},
-    Magic{0, "\xFD"
-             "7zXZ"sv,
+    Magic{0,
+          "\xFD"
+          "7zXZ"sv,
           Content::archive, "xz"},
     Magic{0, "\x28\xB5\x2F\xFD"sv, Content::archive, "zstd"},
     Magic{0, "7z\xBC\xAF\x27\x1C"sv, Content::archive, "7z"},
@@ -68,7 +70,8 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
 
 /// Fat Mach-O and Java classes begin alike: the former counts its few architectures, the latter a version above 44.
 Identity cafebabe(std::string_view bytes) {
-  return big_endian(bytes, 4) < 40 ? Identity{Content::executable, "Mach-O"} : Identity{Content::bytecode, "Java class"};
+  return big_endian(bytes, 4) < 40 ? Identity{Content::executable, "Mach-O"}
+                                   : Identity{Content::bytecode, "Java class"};
 }
 
 bool zip_encrypted(std::string_view bytes) {

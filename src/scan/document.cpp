@@ -18,9 +18,9 @@ bool one_of(std::string_view text, const std::array<std::string_view, N>& list) 
   return std::ranges::find(list, text) != list.end();
 }
 
-constexpr std::array<std::string_view, 15> kShellTags{"sh",      "bash",  "zsh",   "shell",       "console",
-                                                      "terminal", "ksh",   "dash",  "shell-session", "sh-session",
-                                                      "shellsession", "fish", "command", "cmdline", "dockerfile"};
+constexpr std::array<std::string_view, 15> kShellTags{"sh",           "bash", "zsh",     "shell",         "console",
+                                                      "terminal",     "ksh",  "dash",    "shell-session", "sh-session",
+                                                      "shellsession", "fish", "command", "cmdline",       "dockerfile"};
 constexpr std::array<std::string_view, 7> kDocuments{"md", "markdown", "mdx", "txt", "rst", "html", "htm"};
 constexpr std::array<std::string_view, 10> kData{"json", "jsonc", "yaml", "yml", "toml",
                                                  "ini",  "cfg",   "xml",  "csv", "lock"};

@@ -34,8 +34,9 @@ constexpr std::array kLookAlikes{
 std::string ascii_form(std::uint32_t code_point) {
   std::array<utf8proc_int32_t, 8> out{};
   int boundary = 0;
-  const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), out.data(), out.size(),
-                                             UTF8PROC_COMPAT, &boundary);
+  const auto count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), out.data(), out.size(),
+                              static_cast<utf8proc_option_t>(UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE), &boundary);
   if (count <= 0 || count > static_cast<utf8proc_ssize_t>(out.size())) return {};
   std::string text;
   for (utf8proc_ssize_t i = 0; i < count; ++i) {

@@ -40,9 +40,10 @@ class Reader {
   void root(const YAML::Node& root) {
     for (const auto& member : root) {
       const std::string key = member.first.Scalar();
-      const bool word = std::ranges::all_of(
-          key, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
-      if (!word) drop(member.first, "the field `" + core::shorten(key, 40) + "`: only letters, digits, _ and - are kept");
+      const bool word =
+          std::ranges::all_of(key, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
+      if (!word)
+        drop(member.first, "the field `" + core::shorten(key, 40) + "`: only letters, digits, _ and - are kept");
     }
     const YAML::Node metadata = root["metadata"];
     if (!metadata || !metadata.IsMap()) return;
@@ -62,7 +63,8 @@ class Reader {
       if (!item.IsMap() || !item["kind"] || !item["kind"].IsScalar()) continue;
       const std::string kind = item["kind"].Scalar();
       if (std::ranges::find(kKinds, kind) == kKinds.end())
-        drop(item["kind"], "an installer of kind `" + core::shorten(kind, 40) + "`: only brew, node, go and uv are known");
+        drop(item["kind"],
+             "an installer of kind `" + core::shorten(kind, 40) + "`: only brew, node, go and uv are known");
     }
   }
   void drop(const YAML::Node& node, std::string what) {

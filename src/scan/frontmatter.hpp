@@ -12,8 +12,8 @@ struct FrontmatterFacts {
   std::vector<std::pair<int, std::string>> dropped_by_clawhub;  ///< line and what is lost
 };
 
-/// Reads what the manifest reader leaves aside. Only for a text that the manifest reader accepted: that bounds depth and
-/// size of the YAML.
+/// Reads what the manifest reader leaves aside. Only for a text that the manifest reader accepted: that bounds depth
+/// and size of the YAML.
 FrontmatterFacts read_frontmatter(std::string_view skill_md);
 
 }  // namespace skill_verifier::scan

@@ -93,10 +93,18 @@ class Matcher {
     const auto says = [&](std::string_view text) {
       return RE2::PartialMatch({text.data(), text.size()}, *rules_.deterrent);
     };
-    const std::size_t first = place.line < 2 ? 0 : place.line - 2;
-    const std::size_t end = place.line + 1 < lines_.size() ? lines_[place.line + 1] : raw_.size();
-    if (says(raw_.substr(lines_[first], end - lines_[first]))) return true;
+    for (std::size_t line = place.line < 2 ? 0 : place.line - 2; line <= place.line; ++line) {
+      const std::size_t end = line + 1 < lines_.size() ? lines_[line + 1] : raw_.size();
+      if (says(words_of(raw_.substr(lines_[line], end - lines_[line]), block.where))) return true;
+    }
     return says(block.heading.text) || says(block.before.text.substr(0, 2000));
+  }
+
+  /// A line of code says something in its comment; the names in it say nothing.
+  static std::string_view words_of(std::string_view line, Where where) {
+    if (where != Where::code) return line;
+    const auto comment = std::min(line.find("# "), line.find("// "));
+    return comment == std::string_view::npos ? std::string_view{} : line.substr(comment);
   }
 
   const detail::Rules& rules_;

@@ -45,17 +45,18 @@ std::vector<std::string> code_stems(const Source& source, std::vector<std::size_
 }
 
 bool is_media_name(std::string_view ext) {
-  constexpr std::array<std::string_view, 22> kMedia{"png", "jpg", "jpeg", "gif", "webp", "bmp",   "ico", "pdf",
-                                                    "mp3", "mp4", "wav",  "ogg", "flac", "ttf",   "otf", "woff",
+  constexpr std::array<std::string_view, 22> kMedia{"png",   "jpg", "jpeg", "gif",  "webp", "bmp", "ico", "pdf",
+                                                    "mp3",   "mp4", "wav",  "ogg",  "flac", "ttf", "otf", "woff",
                                                     "woff2", "mov", "docx", "xlsx", "pptx", "heic"};
   return std::ranges::find(kMedia, ext) != kMedia.end();
 }
 bool is_office_name(std::string_view ext) {
-  return ext == "docx" || ext == "xlsx" || ext == "pptx" || ext == "jar" || ext == "whl" || ext == "epub" || ext == "odt";
+  return ext == "docx" || ext == "xlsx" || ext == "pptx" || ext == "jar" || ext == "whl" || ext == "epub" ||
+         ext == "odt";
 }
 bool is_text_name(std::string_view ext) {
-  constexpr std::array<std::string_view, 18> kText{"md", "txt", "json", "yaml", "yml", "toml", "py",  "js",  "ts",
-                                                   "sh", "mjs", "cjs",  "rb",   "html", "css", "csv", "xml", "svg"};
+  constexpr std::array<std::string_view, 18> kText{"md", "txt", "json", "yaml", "yml",  "toml", "py",  "js",  "ts",
+                                                   "sh", "mjs", "cjs",  "rb",   "html", "css",  "csv", "xml", "svg"};
   return std::ranges::find(kText, ext) != kText.end();
 }
 
@@ -69,7 +70,8 @@ void PackageChecks::file(const SourceFile& file, std::string_view bytes, const I
   type(file, bytes, identity);
   if (identity.content == Content::data && bytes.size() >= kMinBlob) {
     if (const double bits = entropy(bytes); bits > kRandom)
-      out_.add("package/high-entropy", file.path, fmt::format("{:.2f} bits per byte over {} bytes", bits, bytes.size()));
+      out_.add("package/high-entropy", file.path,
+               fmt::format("{:.2f} bits per byte over {} bytes", bits, bytes.size()));
   }
   if (identity.content == Content::text && file.executable && !bytes.starts_with("#!"))
     out_.add("package/no-shebang", file.path, {});
@@ -77,8 +79,7 @@ void PackageChecks::file(const SourceFile& file, std::string_view bytes, const I
 
 void PackageChecks::kind(const SourceFile& file, const Identity& identity) {
   const std::string ext = lower(extension(file.path));
-  if (identity.content == Content::executable)
-    out_.add("package/executable", file.path, std::string(identity.name));
+  if (identity.content == Content::executable) out_.add("package/executable", file.path, std::string(identity.name));
   if (identity.content == Content::bytecode && !has_source(file.path))
     out_.add("package/bytecode", file.path, std::string(identity.name));
   if (identity.content != Content::archive) return;

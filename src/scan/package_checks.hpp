@@ -27,8 +27,8 @@ class PackageChecks {
 
   const Source& source_;
   Collector& out_;
-  std::vector<std::string> stems_;  ///< lower-case names of code files, without what follows the last dot
-  std::vector<std::size_t> code_;   ///< their places in source_.files
+  std::vector<std::size_t> code_;   ///< places of code files in source_.files
+  std::vector<std::string> stems_;  ///< their names in lower case, without what follows the last dot
   std::set<int> mentioned_;
   std::vector<int> found_;
   LiteralSet names_;

@@ -84,7 +84,8 @@ RE2::Options pattern_options() {
 Result<void> PatternSet::add(const std::string& pattern, int id) {
   // FilteredRE2 reports an error only to the log: ask the expression itself first.
   if (const RE2 probe(pattern, pattern_options()); !probe.ok())
-    return Error{Errc::invalid_argument, "profile_invalid", "the pattern " + core::shorten(pattern) + ": " + probe.error()};
+    return Error{Errc::invalid_argument, "profile_invalid",
+                 "the pattern " + core::shorten(pattern) + ": " + probe.error()};
   int own = 0;
   if (filter_->Add(pattern, pattern_options(), &own) != RE2::NoError)
     return Error{Errc::invalid_argument, "profile_invalid", "the pattern " + core::shorten(pattern) + " is refused"};

@@ -106,7 +106,8 @@ class Reader {
     }
     for (std::size_t i = 0; i < rules_.patterns.size(); ++i) {
       Pattern& pattern = rules_.patterns[i];
-      if (auto added = rules_.sets[static_cast<std::size_t>(pattern.view)].add(pattern.regex, static_cast<int>(i)); !added)
+      if (auto added = rules_.sets[static_cast<std::size_t>(pattern.view)].add(pattern.regex, static_cast<int>(i));
+          !added)
         throw std::runtime_error(added.error().message);
     }
     for (PatternSet& set : rules_.sets)
@@ -146,7 +147,8 @@ class Reader {
     if (file == files_.end()) throw std::runtime_error("there is no file " + path);
     try {
       const YAML::Node node = YAML::Load(file->text);
-      only_keys(node, {"id", "severity", "title", "reason", "remedy", "owasp", "softens", "match", "sample", "examples"});
+      only_keys(node,
+                {"id", "severity", "title", "reason", "remedy", "owasp", "softens", "match", "sample", "examples"});
       Check& check = add_check(node);
       check.rule = true;
       if (const YAML::Node sample = node["sample"]) {

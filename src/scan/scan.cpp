@@ -27,7 +27,8 @@ class Scanner {
     const ManifestFacts facts = check_conformance(source_, collector_);
     for (const SourceFile& file : source_.files) {
       if (file.size > kMaxFileBytes)
-        return Error{Errc::too_large, "file_too_large", "the file " + core::shorten(file.path) + " has more than 10 MiB"};
+        return Error{Errc::too_large, "file_too_large",
+                     "the file " + core::shorten(file.path) + " has more than 10 MiB"};
       SKILL_VERIFIER_TRY(const std::string bytes, source_.read(file));
       look(file, bytes);
     }

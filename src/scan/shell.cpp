@@ -130,8 +130,10 @@ class Normaliser {
       const char c = here();
       if (c == '\\' && mark == '"' && at_ + 1 < *end) {
         ++at_;
-        if (here() == '\n') ++at_;
-        else take();
+        if (here() == '\n')
+          ++at_;
+        else
+          take();
       } else if (c == '$' && mark == '"') {
         dollar();
       } else if (is_operator(c)) {
@@ -233,7 +235,8 @@ class Normaliser {
 
   void back_quote() {
     const auto end = text_.text.find('`', at_ + 1);
-    if (end == std::string_view::npos || end - at_ > kMaxQuoted || text_.text.substr(at_, end - at_).find('\n') != std::string_view::npos) {
+    if (end == std::string_view::npos || end - at_ > kMaxQuoted ||
+        text_.text.substr(at_, end - at_).find('\n') != std::string_view::npos) {
       put(' ');
       ++at_;
       return;

@@ -81,10 +81,12 @@ class Walk {
     if (run_tag_) {
       // Flags of England, Scotland, Wales: a black flag, at most six tags and the cancel tag.
       if (run_before_ == kBlackFlag && length <= 7) return;
-      report(tags_, "unicode/tag-characters", run_begin_, at, fmt::format("{} characters that no screen shows", length));
+      report(tags_, "unicode/tag-characters", run_begin_, at,
+             fmt::format("{} characters that no screen shows", length));
       return;
     }
-    // One joiner or selector belongs to emoji and to scripts that need it; inside an ASCII word or in a row it is foreign.
+    // One joiner or selector belongs to emoji and to scripts that need it; inside an ASCII word or in a row it is
+    // foreign.
     if (length < 4 && !(is_ascii_word(run_before_) && is_ascii_word(after))) return;
     report(invisible_, "unicode/invisible", run_begin_, at, fmt::format("{} in a row", length));
   }
@@ -142,8 +144,7 @@ void check_padding(const FileText& file, Collector& out) {
 void check_text(const FileText& file, Collector& out) {
   Walk(file, out).run();
   check_padding(file, out);
-  if (file.raw.size() > kOversized)
-    out.add("package/oversized", file.path, fmt::format("{} bytes", file.raw.size()));
+  if (file.raw.size() > kOversized) out.add("package/oversized", file.path, fmt::format("{} bytes", file.raw.size()));
 }
 
 void check_name(std::string_view name, std::string_view file, Collector& out) {

@@ -22,8 +22,8 @@ std::string to_text(const Scanned& scanned, const Profile& profile);
 /// "allowed"}]}; members of a row that are empty or zero are left out.
 std::string to_json(const Scanned& scanned, const Profile& profile);
 
-/// SARIF 2.1.0, one run for all reports. The rules of the run are the profile's checks; passed and skipped rows are left
-/// out. Locations are relative URIs of `path` joined with the row's file; a row that its author allowed has a
+/// SARIF 2.1.0, one run for all reports. The rules of the run are the profile's checks; passed and skipped rows are
+/// left out. Locations are relative URIs of `path` joined with the row's file; a row that its author allowed has a
 /// suppression of kind inSource, unless it is critical.
 std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, std::string_view version);
 

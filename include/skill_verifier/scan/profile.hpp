@@ -35,9 +35,9 @@ struct Check {
   std::string remedy;  ///< what an author can do
   std::string owasp;   ///< of the OWASP Agentic Skills Top 10: AST01 to AST10
   bool rule = false;
-  std::vector<Example> examples;   ///< of a rule
-  int sample_malicious = -1;       ///< measured hits on the labelled half of the sample; -1: not measured
-  int sample_unlabelled = -1;      ///< and on the other half
+  std::vector<Example> examples;  ///< of a rule
+  int sample_malicious = -1;      ///< measured hits on the labelled half of the sample; -1: not measured
+  int sample_unlabelled = -1;     ///< and on the other half
 };
 
 /// A file of a profile: `path` is relative to the folder of the profile.

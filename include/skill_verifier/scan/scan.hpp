@@ -25,12 +25,12 @@ struct Row {
   int line = 0;                       ///< 1-based; 0: the file as a whole
   int column = 0;                     ///< 1-based, in bytes of the file
   int end_line = 0;
-  int end_column = 0;    ///< past the last byte
-  std::string matched;   ///< the bytes in question, shortened and escaped
-  std::string excerpt;   ///< the line around them, shortened and escaped
+  int end_column = 0;     ///< past the last byte
+  std::string matched;    ///< the bytes in question, shortened and escaped
+  std::string excerpt;    ///< the line around them, shortened and escaped
   std::size_t caret = 0;  ///< where `matched` begins in `excerpt`, in bytes
-  std::string note;      ///< what is particular to this hit, or why the check was skipped
-  bool allowed = false;  ///< the author declared in metadata.skill-verifier-allow that this is intended
+  std::string note;       ///< what is particular to this hit, or why the check was skipped
+  bool allowed = false;   ///< the author declared in metadata.skill-verifier-allow that this is intended
 };
 
 struct Report {
@@ -63,8 +63,8 @@ Source source_of(const skill::Package& package, std::string name = {});
 /// One file on its own.
 Source source_of(std::string path, std::string text);
 
-/// Applies every check of the profile. Depends on nothing but its arguments: no clock, no network, no model, so that the
-/// same bytes and the same profile give the same rows anywhere. Needs memory of a few times the largest file.
+/// Applies every check of the profile. Depends on nothing but its arguments: no clock, no network, no model, so that
+/// the same bytes and the same profile give the same rows anywhere. Needs memory of a few times the largest file.
 /// Errors: those of `source.read`.
 Result<Report> scan(const Source& source, const Profile& profile);
 
