@@ -24,9 +24,9 @@ std::string site_of(std::string_view host) {
 }
 
 bool is_placeholder(std::string_view host) {
-  static const RE2 kPlaceholder(
+  static const RE2 placeholder(
       R"((?i)^(?:localhost|127\..*|0\.0\.0\.0|10\..*|192\.168\..*|\[.*|.*[^a-z0-9.:-].*|[^.]*|.*\.(?:local|internal|test|invalid|example)|(?:.*\.)?example\.(?:com|org|net)|(?:www\.)?w3\.org|json-schema\.org|schemas?\..*)$)");
-  return RE2::FullMatch({host.data(), host.size()}, kPlaceholder);
+  return RE2::FullMatch(re2::StringPiece(host), placeholder);
 }
 
 /// Words at the places of a command line where a program's name stands.
@@ -87,27 +87,27 @@ void Claims::file(const FileText& file, const std::vector<Block>& blocks) {
 }
 
 void Claims::variables(const FileText& file, const Block& block) {
-  static const RE2 kRead(
+  static const RE2 code_read(
       R"((?:os\.environ(?:\.get)?\s*[\[(]\s*["']|os\.getenv\s*\(\s*["']|process\.env\.|process\.env\[["']|Deno\.env\.get\(["']|ENV(?:\.fetch)?[\[(]["']|os\.Getenv\("|env::var\("|\$env:)([A-Z][A-Z0-9_]{2,60})\b)");
-  static const RE2 kShellRead(R"(\$\{?([A-Z][A-Z0-9_]{2,60})\b)");
-  static const RE2 kAssigned(
+  static const RE2 shell_read(R"(\$\{?([A-Z][A-Z0-9_]{2,60})\b)");
+  static const RE2 assigned(
       R"((?:^|[\s;(])(?:export |local |readonly |for |read (?:-\w+ )*)?([A-Za-z_][A-Za-z0-9_]{2,60})(?:=| in ))");
-  const re2::StringPiece text(block.text.text.data(), block.text.size());
+  const re2::StringPiece text(block.text.text);
   re2::StringPiece name;
   if (block.language == Language::shell) {
-    for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, kAssigned, &name);)
+    for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, assigned, &name);)
       if (defined_.size() < kMaxNames) defined_.insert(name.as_string());
   }
   for (re2::StringPiece rest = text;
-       RE2::FindAndConsume(&rest, block.language == Language::shell ? kShellRead : kRead, &name);)
+       RE2::FindAndConsume(&rest, block.language == Language::shell ? shell_read : code_read, &name);)
     note(env_, name.as_string(), file, block.text.origin[name.data() - text.data()]);
 }
 
 void Claims::programs(const FileText& file, const Block& block) {
-  static const RE2 kFunction(R"((?:^|\n)\s*(?:function )?([A-Za-z_][\w-]{1,60})\s*\(\s*\)\s*\{?)");
-  const re2::StringPiece text(block.text.text.data(), block.text.size());
+  static const RE2 function(R"((?:^|\n)\s*(?:function )?([A-Za-z_][\w-]{1,60})\s*\(\s*\)\s*\{?)");
+  const re2::StringPiece text(block.text.text);
   re2::StringPiece name;
-  for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, kFunction, &name);)
+  for (re2::StringPiece rest = text; RE2::FindAndConsume(&rest, function, &name);)
     if (defined_.size() < kMaxNames) defined_.insert(name.as_string());
   shell_commands(block.text, block.language, false, [&](const Mapped& command) {
     for_each_program(command, [&](std::string_view word, std::uint32_t at) {

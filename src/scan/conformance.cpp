@@ -18,7 +18,7 @@ constexpr std::size_t kEmptyBody = 20;
 
 /// Which check a remark of the manifest reader belongs to.
 std::string_view check_of(std::string_view code) {
-  static const std::map<std::string_view, std::string_view> kChecks{
+  static const std::map<std::string_view, std::string_view> checks{
       {"name_invalid", "conformance/agentskills-name"},
       {"description_missing", "conformance/agentskills-description"},
       {"description_too_long", "conformance/agentskills-description"},
@@ -31,8 +31,8 @@ std::string_view check_of(std::string_view code) {
       {"dashes_in_value", "conformance/encoding"},
       {"version_not_semver", "conformance/version"},
       {"claims_unreadable", "conformance/clawhub-dropped"}};
-  const auto found = kChecks.find(code);
-  return found == kChecks.end() ? std::string_view{} : found->second;
+  const auto found = checks.find(code);
+  return found == checks.end() ? std::string_view{} : found->second;
 }
 
 /// ClawHub publishes these and leaves all their declarations out; the others it refuses or reads.

@@ -57,12 +57,12 @@ class Reader {
 
  private:
   void install(const YAML::Node& list) {
-    constexpr std::array<std::string_view, 4> kKinds{"brew", "node", "go", "uv"};
+    constexpr std::array<std::string_view, 4> kinds{"brew", "node", "go", "uv"};
     if (!list || !list.IsSequence()) return;
     for (const auto& item : list) {
       if (!item.IsMap() || !item["kind"] || !item["kind"].IsScalar()) continue;
       const std::string kind = item["kind"].Scalar();
-      if (std::ranges::find(kKinds, kind) == kKinds.end())
+      if (std::ranges::find(kinds, kind) == kinds.end())
         drop(item["kind"],
              "an installer of kind `" + core::shorten(kind, 40) + "`: only brew, node, go and uv are known");
     }

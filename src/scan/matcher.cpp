@@ -46,7 +46,7 @@ class Matcher {
 
   void find_places(const Pattern& pattern, MappedView text, std::size_t block, std::vector<Place>& places) const {
     re2::StringPiece found;
-    const re2::StringPiece whole(text.text.data(), text.size());
+    const re2::StringPiece whole(text.text);
     std::size_t at = 0;
     for (int i = 0; i < kMaxPerUnit && at < text.size(); ++i) {
       if (!pattern.compiled->Match(whole, at, text.size(), RE2::UNANCHORED, &found, 1) || found.empty()) return;
@@ -91,7 +91,7 @@ class Matcher {
     const Block& block = blocks_[place.block];
     if (block.where == Where::script || block.where == Where::hidden || !rules_.deterrent) return false;
     const auto says = [&](std::string_view text) {
-      return RE2::PartialMatch({text.data(), text.size()}, *rules_.deterrent);
+      return RE2::PartialMatch(re2::StringPiece(text), *rules_.deterrent);
     };
     for (std::size_t line = place.line < 2 ? 0 : place.line - 2; line <= place.line; ++line) {
       const std::size_t end = line + 1 < lines_.size() ? lines_[line + 1] : raw_.size();

@@ -29,9 +29,9 @@ std::string stem_of(std::string_view path) {
 }
 
 bool is_code(std::string_view path) {
-  constexpr std::array<std::string_view, 16> kCode{"sh", "bash", "py",  "js",  "mjs", "cjs", "ts",  "rb",
-                                                   "pl", "php",  "ps1", "bat", "cmd", "lua", "zsh", "applescript"};
-  return std::ranges::find(kCode, lower(extension(path))) != kCode.end();
+  constexpr std::array<std::string_view, 16> code_names{"sh", "bash", "py",  "js",  "mjs", "cjs", "ts",  "rb",
+                                                        "pl", "php",  "ps1", "bat", "cmd", "lua", "zsh", "applescript"};
+  return std::ranges::find(code_names, lower(extension(path))) != code_names.end();
 }
 
 std::vector<std::string> code_stems(const Source& source, std::vector<std::size_t>& places) {
@@ -45,19 +45,20 @@ std::vector<std::string> code_stems(const Source& source, std::vector<std::size_
 }
 
 bool is_media_name(std::string_view ext) {
-  constexpr std::array<std::string_view, 22> kMedia{"png",   "jpg", "jpeg", "gif",  "webp", "bmp", "ico", "pdf",
-                                                    "mp3",   "mp4", "wav",  "ogg",  "flac", "ttf", "otf", "woff",
-                                                    "woff2", "mov", "docx", "xlsx", "pptx", "heic"};
-  return std::ranges::find(kMedia, ext) != kMedia.end();
+  constexpr std::array<std::string_view, 22> media_names{"png",   "jpg", "jpeg", "gif",  "webp", "bmp", "ico", "pdf",
+                                                         "mp3",   "mp4", "wav",  "ogg",  "flac", "ttf", "otf", "woff",
+                                                         "woff2", "mov", "docx", "xlsx", "pptx", "heic"};
+  return std::ranges::find(media_names, ext) != media_names.end();
 }
 bool is_office_name(std::string_view ext) {
   return ext == "docx" || ext == "xlsx" || ext == "pptx" || ext == "jar" || ext == "whl" || ext == "epub" ||
          ext == "odt";
 }
 bool is_text_name(std::string_view ext) {
-  constexpr std::array<std::string_view, 18> kText{"md", "txt", "json", "yaml", "yml",  "toml", "py",  "js",  "ts",
-                                                   "sh", "mjs", "cjs",  "rb",   "html", "css",  "csv", "xml", "svg"};
-  return std::ranges::find(kText, ext) != kText.end();
+  constexpr std::array<std::string_view, 18> text_names{"md", "txt",  "json", "yaml", "yml", "toml",
+                                                        "py", "js",   "ts",   "sh",   "mjs", "cjs",
+                                                        "rb", "html", "css",  "csv",  "xml", "svg"};
+  return std::ranges::find(text_names, ext) != text_names.end();
 }
 
 }  // namespace

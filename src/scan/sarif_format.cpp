@@ -18,8 +18,8 @@ std::string_view level_of(Severity severity) {
   return severity >= Severity::high ? "error" : severity == Severity::medium ? "warning" : "note";
 }
 std::string_view security_severity(Severity severity) {
-  constexpr std::array<std::string_view, 4> kNumbers{"2.0", "5.0", "8.0", "9.5"};
-  return kNumbers[static_cast<std::size_t>(severity)];
+  constexpr std::array<std::string_view, 4> numbers{"2.0", "5.0", "8.0", "9.5"};
+  return numbers[static_cast<std::size_t>(severity)];
 }
 
 /// RFC 3986 path; GitHub wants it relative to the root of the checkout.

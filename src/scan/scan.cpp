@@ -63,8 +63,8 @@ class Scanner {
 }  // namespace
 
 std::string_view to_string(Outcome outcome) {
-  constexpr std::array<std::string_view, 4> kNames{"passed", "failed", "warned", "skipped"};
-  return kNames[static_cast<std::size_t>(outcome)];
+  constexpr std::array<std::string_view, 4> names{"passed", "failed", "warned", "skipped"};
+  return names[static_cast<std::size_t>(outcome)];
 }
 
 Source source_of(const skill::Package& package, std::string name) {
