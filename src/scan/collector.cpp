@@ -23,6 +23,7 @@ Outcome outcome_of(Severity severity) {
 /// The line around the match, with the match in view, and where it begins in the escaped text.
 void set_excerpt(Row& row, const FileText& file, std::size_t line_begin, std::uint32_t begin, std::uint32_t end) {
   std::size_t line_end = std::min(file.raw.find('\n', begin), file.raw.size());
+  if (line_end > begin && file.raw[line_end - 1] == '\r') --line_end;
   std::size_t from = line_begin;
   if (begin - line_begin > kExcerpt / 2) from = begin - kExcerpt / 3;
   while (from < begin && (static_cast<unsigned char>(file.raw[from]) & 0xC0) == 0x80)

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "scan/location.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/scan/format.hpp"
@@ -23,9 +24,7 @@ std::string_view security_severity(Severity severity) {
 }
 
 /// RFC 3986 path; GitHub wants it relative to the root of the checkout.
-std::string uri_of(std::string path) {
-  while (path.starts_with("./"))
-    path.erase(0, 2);
+std::string uri_of(const std::string& path) {
   std::string uri;
   for (const char c : path) {
     const auto value = static_cast<unsigned char>(c);
@@ -36,15 +35,6 @@ std::string uri_of(std::string path) {
     }
   }
   return uri;
-}
-
-/// The file that a row is about, seen from where the user stands: `path` is a folder, or the file itself.
-std::string location_of(const Scanned& scanned, const Row& row) {
-  std::string path = scanned.path;
-  while (path.size() > 1 && path.ends_with('/'))
-    path.pop_back();
-  if (row.file.empty() || path == row.file || path.ends_with("/" + row.file)) return path;
-  return path == "." ? row.file : path + "/" + row.file;
 }
 
 Json rule_json(const Check& check) {

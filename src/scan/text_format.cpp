@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "scan/location.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/scan/format.hpp"
 
@@ -28,8 +29,8 @@ void append_excerpt(std::string& out, const Row& row) {
                   "^" + std::string(marked > 1 ? marked - 1 : 0, '~'));
 }
 
-void append_row(std::string& out, const std::string& path, const Row& row, const Check& check) {
-  std::string where = row.file.empty() ? path : row.file;
+void append_row(std::string& out, const Scanned& scanned, const Row& row, const Check& check) {
+  std::string where = core::shorten(location_of(scanned, row), 500);
   if (row.line > 0) where += fmt::format(":{}", row.line);
   if (row.line > 0 && row.column > 0) where += fmt::format(":{}", row.column);
   out += fmt::format("{}: {}: {} [{}]\n", where, to_string(row.severity), check.title, check.id);
@@ -47,12 +48,12 @@ std::string to_text(const Scanned& scanned, const Profile& profile) {
   std::ranges::sort(
       rows, {}, [](const Row* row) { return std::tuple(std::string_view(row->file), row->line, row->column, row); });
 
-  std::string out = fmt::format("{}\n", core::shorten(scanned.path, 500));
+  std::string out;
   std::vector<std::string_view> explained;
   for (const Row* row : rows) {
     const Check* check = profile.find(row->check);
     if (!check) continue;
-    append_row(out, scanned.path, *row, *check);
+    append_row(out, scanned, *row, *check);
     // What is to be said of a check is said once.
     if (std::ranges::find(explained, check->id) != explained.end()) continue;
     explained.push_back(check->id);
