@@ -93,6 +93,14 @@ int run_program(int argc, char** argv) {
   InspectOptions inspect_options;
   CLI::App* inspect = app.add_subcommand("inspect", "print every field of a quote");
   add_inspect_options(*inspect, inspect_options);
+  ScanOptions scan_options;
+  CLI::App* scan = app.add_subcommand("scan", "check skills without running anything, and say why and how to fix");
+  scan->add_option("PATH", scan_options.paths, "skill folder, archive or file; - reads paths from standard input")
+      ->required();
+  scan->add_option("--format", scan_options.format, "text (default), json (one object a line) or sarif (2.1.0)");
+  scan->add_option("--fail-on", scan_options.fail_on,
+                   "lowest severity that fails: critical (default), high, medium, low, never");
+  scan->footer("Exit status: 0 nothing of that severity, 1 something, 3 a path could not be read.");
 
   CLI::App* version = app.add_subcommand("version", "print the version");
 
@@ -108,6 +116,7 @@ int run_program(int argc, char** argv) {
   if (lint->parsed()) return lint_command(lint_options);
   if (check->parsed()) return check_command(check_options);
   if (inspect->parsed()) return inspect_command(inspect_options);
+  if (scan->parsed()) return scan_command(scan_options);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

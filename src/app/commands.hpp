@@ -37,6 +37,14 @@ struct LintOptions {
 };
 int lint_command(const LintOptions& options);
 
+struct ScanOptions {
+  std::vector<std::string> paths;
+  std::string format = "text";
+  std::string fail_on = "critical";
+};
+/// The checks of the standard profile, without a sandbox.
+int scan_command(const ScanOptions& options);
+
 /// Parses the command line and runs the command.
 int run_program(int argc, char** argv);
 

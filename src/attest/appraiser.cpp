@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 bool is_digest(std::string_view text) {
   return text.size() == 64 &&
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });

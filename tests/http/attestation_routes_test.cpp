@@ -74,7 +74,7 @@ TEST(JobAttestationRoute, EmbedsTheCollateralAndCompletesTheTeeType) {
   job.result.replace(verifier, 17, R"("verifier":"dstack-sdk")");
   server.run([&job](FakeBackend& backend) {
     backend.jobs[job.id] = job;
-    backend.appraisal = attest::Appraisal{"intel-tdx", "", R"({"tcb_info":"{}","fetchedAt":"t"})", ""};
+    backend.appraisal = attest::Appraisal{"intel-tdx", false, "", R"({"tcb_info":"{}","fetchedAt":"t"})", ""};
   });
   const auto body = json(get(server.port(), "/attestation/" + job.id));
   EXPECT_EQ(body["collateral"]["fetchedAt"], "t");

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <re2/filtered_re2.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skill_verifier/core/result.hpp"
+
+namespace skill_verifier::scan {
+
+/// Finds which of many literal texts (lower case) occur in a text, in one pass over it (Aho and Corasick).
+class LiteralSet {
+ public:
+  explicit LiteralSet(const std::vector<std::string>& literals);
+  /// Indices of the literals that occur, letters compared without case. `found` is emptied first.
+  void find(std::string_view text, std::vector<int>& found) const;
+
+ private:
+  std::uint16_t& next(std::size_t state, std::size_t kind) { return next_[state * kinds_ + kind]; }
+
+  std::array<std::uint8_t, 256> kind_{};  ///< class of a byte; 0: occurs in no literal
+  std::size_t kinds_ = 1;
+  std::vector<std::uint16_t> next_;
+  std::vector<std::vector<int>> ends_;  ///< literals that end in a state
+  std::size_t literals_ = 0;
+};
+
+/// Many regular expressions over the same kind of text. Those whose literals do not occur are never run.
+class PatternSet {
+ public:
+  /// Adds one before `compile`; `id` comes back from `candidates`. Errors: invalid_argument with RE2's complaint.
+  Result<void> add(const std::string& pattern, int id);
+  void compile();
+  /// Ids of patterns that may match, ascending.
+  void candidates(std::string_view text, std::vector<int>& ids) const;
+  const RE2& regex(int id) const;
+
+ private:
+  std::unique_ptr<re2::FilteredRE2> filter_ = std::make_unique<re2::FilteredRE2>(3);
+  std::vector<int> ids_;  ///< by the filter's own number
+  std::unique_ptr<LiteralSet> literals_;
+};
+
+/// The options every pattern of a profile is compiled with: case does not matter, input is Latin-1 (so bytes).
+RE2::Options pattern_options();
+
+}  // namespace skill_verifier::scan

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scan/document.hpp"
+#include "scan/pattern_set.hpp"
+#include "scan/units.hpp"
+#include "skill_verifier/scan/profile.hpp"
+
+namespace skill_verifier::scan {
+
+enum class Scope : std::uint8_t { block, section, file };
+
+/// One regular expression over one view.
+struct Pattern {
+  View view = View::text;
+  std::uint8_t where = 0xFF;  ///< bits of Where
+  std::string regex;          ///< vocabulary expanded
+  std::unique_ptr<RE2> unless;
+  const RE2* compiled = nullptr;  ///< owned by the set of its view
+};
+
+/// Holds when all its patterns do, near enough to the first one.
+struct Alternative {
+  std::vector<std::size_t> patterns;  ///< indices into Rules::patterns
+  Scope scope = Scope::block;
+  int lines = 0;  ///< greatest distance; 0: none
+};
+
+struct Rule {
+  std::size_t check = 0;  ///< index into Rules::checks
+  std::vector<Alternative> any;
+  bool softens = true;  ///< quoting an attack in order to warn of it makes the hit a warning
+};
+
+namespace detail {
+struct Rules {
+  std::string name;
+  std::string digest;
+  std::vector<Check> checks;
+  std::vector<Rule> rules;
+  std::vector<Pattern> patterns;
+  std::array<PatternSet, kViews> sets;
+  std::unique_ptr<RE2> deterrent;
+  std::map<std::string, std::vector<std::string>, std::less<>> lists;
+
+  /// Index of a check by the part of its id after the profile's name.
+  std::optional<std::size_t> check_index(std::string_view short_id) const;
+  const std::vector<std::string>& list(std::string_view name) const;
+};
+}  // namespace detail
+
+}  // namespace skill_verifier::scan

@@ -1,0 +1,35 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "scan/scan_fixture.hpp"
+
+namespace skill_verifier::scan {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Texts written to try the rules as a whole: attacks in many spellings, and their honest neighbours.
+void expect_flagged(const std::string& folder, bool flagged) {
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(SKILL_VERIFIER_SOURCE_DIR) / "tests/scan/cases" / folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(test::scan_text("SKILL.md", text).flagged, flagged) << entry.path() << "\n" << text;
+    ++files;
+  }
+  EXPECT_GE(files, 15U);
+}
+
+TEST(Cases, FlagsAttacksInManySpellings) {
+  expect_flagged("attack", true);
+}
+
+TEST(Cases, LeavesTheirHonestNeighboursUnflagged) {
+  expect_flagged("harmless", false);
+}
+
+}  // namespace
+}  // namespace skill_verifier::scan
