@@ -54,7 +54,7 @@ Json host_config(const ContainerSpec& spec) {
       {"CgroupnsMode", "private"},
       {"ReadonlyRootfs", spec.role == Role::test},
       {"Privileged", false},
-      {"AutoRemove", spec.role == Role::test},  // a safety net: init exits when we vanish
+      {"AutoRemove", false},  // it would race with our question whether memory ended the container
       {"CapDrop", {"ALL"}},
       {"CapAdd", capabilities(spec.role)},
       {"SecurityOpt", {"no-new-privileges:true", fmt::format("seccomp={}", seccomp_profile())}},
@@ -106,6 +106,7 @@ std::string container_body(const ContainerSpec& spec) {
       {"NetworkDisabled", !spec.bridge_network},  // besides network none: the engine then builds no sandbox at all
       {"Labels",
        {{kLabelInstance, spec.instance},
+        {kLabelCreate, spec.create_id},
         {kLabelJob, spec.job_id},
         {kLabelAttempt, fmt::format("{}", spec.attempt)},
         {kLabelRole, to_string(spec.role)}}},
@@ -120,6 +121,7 @@ std::string commit_config(const ImageLabels& labels) {
                          {kLabelImage, labels.kind},
                          {kLabelKey, labels.key},
                          {kLabelInit, labels.init_sha256},
+                         {kLabelCreate, ""},
                          {kLabelRole, ""},
                          {kLabelJob, ""},
                          {kLabelAttempt, ""}}}};

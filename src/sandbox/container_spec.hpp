@@ -20,9 +20,10 @@ inline constexpr const char* kLabelInstance = "skill-verifier.instance";
 inline constexpr const char* kLabelJob = "skill-verifier.job";
 inline constexpr const char* kLabelAttempt = "skill-verifier.attempt";
 inline constexpr const char* kLabelRole = "skill-verifier.role";
-inline constexpr const char* kLabelImage = "skill-verifier.image";  ///< of images: `derived` or `prepared`
-inline constexpr const char* kLabelKey = "skill-verifier.key";      ///< of images: what they were made from
-inline constexpr const char* kLabelInit = "skill-verifier.init";    ///< of images: SHA-256 of the init in them
+inline constexpr const char* kLabelCreate = "skill-verifier.create";  ///< random name of one create request
+inline constexpr const char* kLabelImage = "skill-verifier.image";    ///< of images: `derived` or `prepared`
+inline constexpr const char* kLabelKey = "skill-verifier.key";        ///< of images: what they were made from
+inline constexpr const char* kLabelInit = "skill-verifier.init";      ///< of images: SHA-256 of the init in them
 
 inline constexpr const char* kDerivedKind = "derived";
 inline constexpr const char* kPreparedKind = "prepared";
@@ -31,7 +32,9 @@ struct ContainerSpec {
   Role role = Role::test;
   std::string image_id;  ///< holds init; for `build` the runtime image
   std::string instance;
+  std::string create_id;  ///< finds the container again when the engine's answer was lost
   std::string job_id;
+  std::string request_id;  ///< of whoever submitted the job: for our log only
   int attempt = 1;
   bool bridge_network = false;
   Limits limits;

@@ -8,6 +8,7 @@
 
 #include "sandbox/uninterrupted.hpp"
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
 
 namespace skill_verifier::sandbox {
@@ -19,14 +20,22 @@ using std::chrono::steady_clock;
 constexpr std::size_t kConcurrentRemovals = 4;
 constexpr Duration kFirstPause = std::chrono::milliseconds(50);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
+constexpr Duration kCloseLimit = std::chrono::seconds(10);
 
 std::string label(const char* name, std::string_view value) {
   return fmt::format("{}={}", name, value);
 }
 
-/// Whether the engine may have done what it was asked for although we have no answer.
+/// Whether the engine may have made a container although it named none: unless it said that it refuses to.
 bool answer_lost(const Error& error) {
-  return error.id == "engine_unreachable" || error.code == Errc::timed_out || error.code == Errc::cancelled;
+  return error.id != "image_missing" && error.id != "engine_conflict" && error.id != "engine_version";
+}
+
+std::string_view label_of(const Labels& labels, std::string_view name) {
+  for (const auto& [key, value] : labels) {
+    if (key == name) return value;
+  }
+  return {};
 }
 
 }  // namespace
@@ -41,15 +50,20 @@ Containers::Containers(core::asio::any_io_executor executor, Engine& engine, std
 
 awaitable<Result<std::string>> Containers::create(ContainerSpec spec) {
   spec.instance = instance_;
+  spec.create_id = core::random_hex(8);
   auto body = container_body(spec);
   auto creating = engine_.create_container(std::move(body));
   auto created = co_await uninterrupted(std::move(creating));
   if (!created) {
-    if (answer_lost(created.error())) background_.spawn("remove a lost container", remove_lost(std::move(spec)));
+    if (answer_lost(created.error())) {
+      lost_[spec.create_id] = steady_clock::now() + remove_limit_;
+      sweep_soon();
+    }
     co_return created.error();
   }
   for (const auto& warning : created->warnings) {
-    log::warn("engine warns about a container", {{"job", spec.job_id}, {"warning", core::shorten(warning, 200)}});
+    log::warn("engine warns about a container",
+              {{"job", spec.job_id}, {"request", spec.request_id}, {"warning", core::shorten(warning, 200)}});
   }
   co_return std::move(created->id);
 }
@@ -59,6 +73,7 @@ awaitable<bool> Containers::remove(std::string id) {
   auto pause = kFirstPause;
   while (true) {
     auto permit = co_await removals_.acquire();
+    if (!permit) co_return false;
     const auto removed = co_await engine_.remove_container(id);
     permit.release();
     // The engine also answers well when a removal has only begun.
@@ -67,9 +82,12 @@ awaitable<bool> Containers::remove(std::string id) {
     if (steady_clock::now() + pause >= end) {
       const auto& why = !removed ? removed.error().message : std::string("it is still there");
       log::error("container cannot be removed", {{"container", id.substr(0, 12)}, {"why", why}});
+      stuck_.insert(std::move(id));
+      sweep_soon();
       co_return false;
     }
-    co_await core::sleep_for(pause);
+    const bool slept = co_await core::sleep_for(pause);
+    if (!slept) co_return false;
     pause = std::min(pause * 2, kLongestPause);
   }
 }
@@ -92,22 +110,40 @@ awaitable<void> Containers::discard(std::string id) {
   }
 }
 
-awaitable<void> Containers::remove_lost(ContainerSpec spec) {
-  const std::vector<std::string> labels = {label(kLabelInstance, instance_), label(kLabelJob, spec.job_id),
-                                           label(kLabelAttempt, std::to_string(spec.attempt)),
-                                           label(kLabelRole, to_string(spec.role))};
-  const auto end = steady_clock::now() + remove_limit_;
-  auto pause = kFirstPause;
-  while (steady_clock::now() < end) {
-    // The engine may still be at work on the request: one look is not enough.
-    co_await core::sleep_for(pause);
-    pause = std::min(pause * 2, kLongestPause);
-    const auto found = co_await engine_.list_containers(labels);
-    if (!found) continue;
-    for (const auto& container : *found)
-      co_await remove(container.id);
-    if (!found->empty()) co_return;
+void Containers::sweep_soon() {
+  sweep_pause_ = kFirstPause;
+  if (std::exchange(sweeping_, true)) return;
+  background_.spawn("remove what would not go", sweep());
+}
+
+awaitable<void> Containers::sweep() {
+  bool waiting = true;
+  while (waiting && !(lost_.empty() && stuck_.empty())) {
+    waiting = co_await core::sleep_for(sweep_pause_);
+    sweep_pause_ = std::min(sweep_pause_ * 2, kLongestPause);
+    if (waiting) co_await sweep_once();
   }
+  sweeping_ = false;
+}
+
+awaitable<void> Containers::sweep_once() {
+  const auto asked = steady_clock::now();
+  auto gone = stuck_;
+  const std::vector<std::string> labels = {label(kLabelInstance, instance_)};
+  const auto found = co_await engine_.list_containers(labels);
+  if (!found) co_return;
+  for (const auto& container : *found) {
+    const std::string create_id(label_of(container.labels, kLabelCreate));
+    if (lost_.erase(create_id) > 0) stuck_.insert(container.id);
+    if (!stuck_.contains(container.id)) continue;
+    gone.erase(container.id);
+    const auto removed = co_await engine_.remove_container(container.id);
+    if (!removed) log::warn("container still stays", {{"container", container.id.substr(0, 12)}});
+  }
+  // The engine may still have been at work on the request when it was asked: one look is not enough.
+  std::erase_if(lost_, [asked](const auto& lost) { return lost.second < asked; });
+  for (const auto& id : gone)
+    stuck_.erase(id);
 }
 
 awaitable<Result<std::vector<std::string>>> Containers::remove_all(Duration limit) {
@@ -126,6 +162,12 @@ awaitable<Result<std::vector<std::string>>> Containers::remove_all(Duration limi
 
 awaitable<bool> Containers::settle(Duration limit) {
   co_return co_await background_.wait(limit);
+}
+
+awaitable<void> Containers::close() {
+  background_.cancel();
+  const bool ended = co_await background_.wait(kCloseLimit);
+  if (!ended) log::error("removals did not end", {{"removals", background_.size()}});
 }
 
 }  // namespace skill_verifier::sandbox

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,11 +18,13 @@ class Containers {
  public:
   Containers(core::asio::any_io_executor executor, Engine& engine, std::string instance, core::Duration remove_limit);
 
-  /// Completes even when the caller is cancelled meanwhile. When the engine's answer is lost, what it may have created
-  /// is looked for by its labels and removed. Errors: as Engine::create_container.
+  /// Completes even when the caller is cancelled meanwhile. When there is no answer that names or refuses the
+  /// container, what the engine may have created all the same is looked for by its label and removed. Errors: as
+  /// Engine::create_container.
   awaitable<Result<std::string>> create(ContainerSpec spec);
 
-  /// Kills and removes until the engine says that it is gone: false when the limit passed first, which is logged.
+  /// Kills and removes until the engine says that it is gone: false when the limit passed first, which is logged. It is
+  /// tried on in the background then.
   awaitable<bool> remove(std::string id);
   /// The same in the background, until `settle`.
   void remove_later(std::string id);
@@ -31,6 +36,8 @@ class Containers {
   awaitable<Result<std::vector<std::string>>> remove_all(core::Duration limit);
   /// Waits for what runs in the background.
   awaitable<bool> settle(core::Duration limit);
+  /// Ends what runs in the background: nothing of this object is in use when it returns.
+  awaitable<void> close();
   /// Removals that go on in the background.
   std::size_t pending() const { return background_.size(); }
 
@@ -38,12 +45,19 @@ class Containers {
 
  private:
   awaitable<void> remove_in_background(std::string id);
-  awaitable<void> remove_lost(ContainerSpec spec);
+  void sweep_soon();
+  awaitable<void> sweep();
+  awaitable<void> sweep_once();
 
   Engine& engine_;
   std::string instance_;
   core::Duration remove_limit_;
   core::Semaphore removals_;
+  /// Creates without an answer, until when the engine may still be at work on them, by their label.
+  std::map<std::string, std::chrono::steady_clock::time_point> lost_;
+  std::set<std::string> stuck_;  ///< containers that would not go
+  core::Duration sweep_pause_{};
+  bool sweeping_ = false;
   core::TaskGroup background_;
 };
 

@@ -10,11 +10,11 @@
 
 #include "sandbox/containers.hpp"
 #include "sandbox/derived_images.hpp"
+#include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/file_chunks.hpp"
 #include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
-#include "sandbox/outcome.hpp"
 #include "sandbox/prepared_images.hpp"
 #include "sandbox/seccomp_profile.hpp"
 #include "sandbox/uninterrupted.hpp"
@@ -68,6 +68,12 @@ bool is_image_id(std::string_view reference) {
   return reference.starts_with("sha256:");
 }
 
+/// Somebody else took the container away: not a fault of the job.
+Error as_lost(Error error) {
+  if (error.id != "container_missing" && error.id != "engine_conflict") return error;
+  return Error{Errc::unavailable, "sandbox_lost", std::move(error.message)};
+}
+
 class DockerSandbox final : public Sandbox {
  public:
   DockerSandbox(core::asio::any_io_executor executor, core::WorkPool& pool, net::Endpoint endpoint,
@@ -93,14 +99,16 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink);
+  awaitable<Result<PrepareResult>> find_or_make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
                                                                            std::string key);
   awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
   awaitable<void> remove_images();
   Error not_allowed(const std::string& reference) const;
-  ContainerSpec spec_of(Role role, std::string image_id, const std::string& job_id, int attempt, bool bridge,
-                        const Limits& limits) const;
+  template <class Request>
+  ContainerSpec spec_of(Role role, std::string image_id, const Request& request) const;
+  DiskLimits disk_limits() const;
   Conversation conversation_of(const CommandSpec& command, const Image& image, const Limits& limits) const;
 
   core::asio::any_io_executor executor_;
@@ -197,18 +205,27 @@ awaitable<Result<ImageDetails>> DockerSandbox::inspect_or_pull(std::string name,
   co_return co_await engine_.inspect_image(reference);
 }
 
-ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const std::string& job_id, int attempt,
-                                     bool bridge, const Limits& limits) const {
+template <class Request>
+ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const Request& request) const {
   ContainerSpec spec;
   spec.role = role;
   spec.image_id = std::move(image_id);
-  spec.job_id = job_id;
-  spec.attempt = attempt;
-  spec.bridge_network = bridge;
-  spec.limits = limits;
+  spec.job_id = request.job_id;
+  spec.request_id = request.request_id;
+  spec.attempt = request.attempt;
+  spec.bridge_network = request.bridge_network;
+  spec.limits = request.limits;
   spec.oci_runtime = options_.oci_runtime;
   spec.cgroup_parent = options_.cgroup_parent;
   return spec;
+}
+
+DiskLimits DockerSandbox::disk_limits() const {
+  DiskLimits limits;
+  limits.bytes = options_.prepare_disk_bytes;
+  limits.files = options_.prepare_files;
+  limits.measuring = options_.timeouts.measure;
+  return limits;
 }
 
 Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Image& image,
@@ -246,15 +263,13 @@ awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink s
 
 awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRequest request, OutputSink sink) {
   Job job;
-  job.spec =
-      spec_of(Role::test, std::move(image_id), request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.spec = spec_of(Role::test, std::move(image_id), request);
   job.conversation = conversation_of(request.command, request.image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.use_prepared = request.prepared_id.has_value();
   auto ran = co_await runner_.run(std::move(job), std::move(sink));
   if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
-  if (!ran.result && (ran.result.error().id == "container_missing" || ran.result.error().id == "engine_conflict"))
-    co_return Error{Errc::unavailable, "sandbox_lost", ran.result.error().message};
+  if (!ran.result) co_return as_lost(ran.result.error());
   co_return std::move(ran.result);
 }
 
@@ -262,6 +277,14 @@ awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, 
   auto key = prepared_key(request, profile_.init_sha256);
   const auto turn = co_await prepared_.turn(key);
   if (!turn) co_return cancelled_error();
+  // Only from here on does the time count: it is this job's own.
+  const auto limit = request.deps.timeout + request.overhead + 2 * options_.timeouts.commit;
+  auto preparing = find_or_make_prepared(std::move(request), std::move(key), std::move(sink));
+  co_return co_await core::with_deadline(std::move(preparing), limit, "test_deps");
+}
+
+awaitable<Result<PrepareResult>> DockerSandbox::find_or_make_prepared(PrepareRequest request, std::string key,
+                                                                      OutputSink sink) {
   SKILL_VERIFIER_CO_TRY(auto hit, co_await prepared_.find(key));
   if (!hit) co_return co_await make_prepared(std::move(request), std::move(key), std::move(sink));
   PrepareResult result;
@@ -276,17 +299,17 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
                                                               OutputSink sink) {
   SKILL_VERIFIER_CO_TRY(const auto base_id, co_await derived_->get(request.image));
   Job job;
-  job.spec = spec_of(Role::prepare, base_id, request.job_id, request.attempt, request.bridge_network, request.limits);
+  job.spec = spec_of(Role::prepare, base_id, request);
   job.conversation = conversation_of(request.deps, request.image, request.limits);
   job.conversation.timeout = std::max(request.deps.timeout, kShortestTimeout);
   job.conversation.mode = init::Mode::prepare;
   job.conversation.pack = std::move(request.pack);
-  job.disk_bytes = options_.prepare_disk_bytes;
+  job.disk = disk_limits();
   auto ran = co_await runner_.run(std::move(job), std::move(sink));
   if (!ran.result) {
     if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
     if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
-    co_return ran.result.error();
+    co_return as_lost(ran.result.error());
   }
   PrepareResult result;
   result.run = std::move(*ran.result);
@@ -296,7 +319,7 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
   }
   auto kept = co_await keep_prepared(ran.container, base_id, std::move(key));
   co_await containers_.discard(std::move(ran.container));
-  if (!kept) co_return core::with_context(kept.error(), "keep the prepared image");
+  if (!kept) co_return core::with_context(as_lost(kept.error()), "keep the prepared image");
   result.image_id = std::move(kept->first);
   result.lease = std::move(kept->second);
   co_return result;
@@ -306,8 +329,8 @@ awaitable<Result<std::pair<std::string, LruIndex::Lease>>> DockerSandbox::keep_p
                                                                                         std::string base_id,
                                                                                         std::string key) {
   SKILL_VERIFIER_CO_TRY_VOID(co_await engine_.wait_not_running(container, kEndLimit));
-  SKILL_VERIFIER_CO_TRY(const auto written, co_await engine_.written_bytes(container));
-  if (written > options_.prepare_disk_bytes) co_return disk_refusal(written, options_.prepare_disk_bytes);
+  DiskMeter meter(engine_, disk_limits());
+  SKILL_VERIFIER_CO_TRY(const auto written, co_await meter.check(container));
   // test_deps ran as root beside init's own file.
   SKILL_VERIFIER_CO_TRY_VOID(co_await derived_->install_init(container));
   auto committing = commit_prepared(std::move(container), key);
@@ -341,12 +364,14 @@ awaitable<void> DockerSandbox::stop() {
   if (!left) {
     log::warn("containers may be left behind", {{"why", left.error().message}});
     co_await containers_.settle(options_.timeouts.remove);
+    co_await containers_.close();
     co_return;
   }
   for (const auto& id : *left)
     log::warn("container left behind", {{"container", id}});
   // What still tries refers to this object.
   co_await containers_.settle(options_.timeouts.remove);
+  co_await containers_.close();
   if (!options_.keep_images) co_await remove_images();
 }
 

@@ -277,6 +277,20 @@ struct Engine::Impl {
     co_return Result<void>();
   }
 
+  awaitable<Result<std::uint64_t>> changed_files(std::string id, std::uint64_t most, Duration limit) {
+    EngineCall changes = call("count the files of container " + short_id(id), Subject::container,
+                              request_of("GET", container_path(id, "/changes")));
+    auto prepared = co_await prepare(changes);
+    if (!prepared) co_return std::move(prepared).error();
+    engine_json::ChangeCounter counter;
+    auto on_chunk = [&counter, most](std::string_view piece) { return counter.add(piece) <= most; };
+    auto response = co_await client.send_streaming(std::move(changes.request), limit, on_chunk);
+    if (counter.count() > most) co_return counter.count();
+    if (!response) co_return translate(std::move(response).error(), changes.what);
+    if (!is_success(response->status)) co_return answer_error(*response, changes);
+    co_return counter.count();
+  }
+
   awaitable<Result<std::unique_ptr<net::Stream>>> attach(std::string id) {
     EngineCall attach = call("attach to container " + short_id(id), Subject::container,
                              request_of("POST", container_path(id, "/attach?stream=1&stdin=1&stdout=1&stderr=1")));
@@ -407,11 +421,15 @@ awaitable<Result<ContainerDetails>> Engine::inspect_container(std::string id) {
   return impl_->send_for<ContainerDetails>(std::move(call), engine_json::read_container);
 }
 
-awaitable<Result<std::uint64_t>> Engine::written_bytes(std::string id) {
+awaitable<Result<std::uint64_t>> Engine::written_bytes(std::string id, Duration limit) {
   auto call = impl_->call("measure container " + short_id(id), Subject::container,
                           request_of("GET", container_path(id, "/json?size=1")));
-  call.limit = impl_->options.slow;
+  call.limit = limit;
   return impl_->send_for<std::uint64_t>(std::move(call), engine_json::read_written_bytes);
+}
+
+awaitable<Result<std::uint64_t>> Engine::changed_files(std::string id, std::uint64_t most, Duration limit) {
+  return impl_->changed_files(std::move(id), most, limit);
 }
 
 awaitable<Result<void>> Engine::kill_container(std::string id, std::string signal) {

@@ -163,7 +163,10 @@ class Engine {
   awaitable<Result<ExitStatus>> wait_not_running(std::string id, Duration limit);
   awaitable<Result<ContainerDetails>> inspect_container(std::string id);
   /// Bytes that the container has written to its root file system. The engine walks the files: not for a hot path.
-  awaitable<Result<std::uint64_t>> written_bytes(std::string id);
+  awaitable<Result<std::uint64_t>> written_bytes(std::string id, Duration limit);
+  /// How many files and folders of its root file system the container created, changed or removed; it stops to count
+  /// beyond `most`. The engine walks them all.
+  awaitable<Result<std::uint64_t>> changed_files(std::string id, std::uint64_t most, Duration limit);
   /// `signal` as in `KILL`. A container that does not run is `engine_conflict`.
   awaitable<Result<void>> kill_container(std::string id, std::string signal);
   /// Kills it if it runs, and removes it with its anonymous volumes. Absent or already being removed is no error.

@@ -212,6 +212,20 @@ Result<std::string> read_image_id(std::string_view text) {
   return id;
 }
 
+std::uint64_t ChangeCounter::add(std::string_view piece) {
+  // Every entry has this member once, and no path can hold it: a quote is escaped in JSON.
+  constexpr std::string_view kMember = "\"Kind\"";
+  carry_.append(piece);
+  std::size_t from = 0;
+  for (auto at = carry_.find(kMember); at != std::string::npos; at = carry_.find(kMember, from)) {
+    ++count_;
+    from = at + kMember.size();
+  }
+  from = std::max(from, carry_.size() - std::min(carry_.size(), kMember.size() - 1));
+  carry_.erase(0, from);
+  return count_;
+}
+
 std::string read_error_message(std::string_view text) {
   constexpr std::size_t kLongestMessage = 300;
   const auto value = core::parse_json(text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,18 @@ Result<std::vector<ContainerSummary>> read_container_list(std::string_view text)
 Result<ExitStatus> read_exit(std::string_view text);
 /// `Id` of POST /commit.
 Result<std::string> read_image_id(std::string_view text);
+
+/// Counts the entries of GET /containers/{id}/changes as they stream by: their names are a skill's, and may be many.
+class ChangeCounter {
+ public:
+  /// Any piece of the answer; gives the number so far.
+  std::uint64_t add(std::string_view piece);
+  std::uint64_t count() const { return count_; }
+
+ private:
+  std::string carry_;  ///< a member's name may be cut in two
+  std::uint64_t count_ = 0;
+};
 
 /// The `filters` parameter that selects by labels, not yet percent-encoded.
 std::string label_filter(const std::vector<std::string>& labels);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr core::Duration kEndLimit = std::chrono::seconds(5);
 constexpr core::Duration kDiskPeriod = std::chrono::seconds(1);
+constexpr int kFilesPeriod = 5;  ///< of the bytes' measurements, how many pass until the files are counted
 
 Error cancelled_error() {
   return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
@@ -53,8 +54,8 @@ awaitable<Result<RunResult>> JobRunner::run_in(std::string container, Job job, O
   Result<Observation> seen = Observation{};
   bool over = false;
   auto talking = talk(session, std::move(job.conversation), seen, over);
-  if (job.disk_bytes > 0) {
-    auto watching = watch_disk(session, container, job.disk_bytes, over);
+  if (job.disk) {
+    auto watching = watch_disk(session, container, *job.disk, over);
     co_await (std::move(talking) && std::move(watching));
   } else {
     co_await std::move(talking);
@@ -63,7 +64,9 @@ awaitable<Result<RunResult>> JobRunner::run_in(std::string container, Job job, O
   if (!seen) {
     const auto said = session.diagnostics();
     if (seen.error().id == "sandbox_lost") {
-      log::warn("sandbox lost", {{"job", job.spec.job_id}, {"why", seen.error().message}, {"init", said}});
+      log::warn(
+          "sandbox lost",
+          {{"job", job.spec.job_id}, {"request", job.spec.request_id}, {"why", seen.error().message}, {"init", said}});
     }
   }
   co_return co_await verdict(std::move(container), std::move(seen), job.spec.limits);
@@ -85,21 +88,31 @@ awaitable<void> JobRunner::talk(InitSession& session, Conversation conversation,
   talked_.notify_all();
 }
 
-awaitable<void> JobRunner::watch_disk(InitSession& session, std::string container, std::uint64_t limit,
+awaitable<void> JobRunner::watch_disk(InitSession& session, std::string container, DiskLimits limits,
                                       const bool& over) {
   co_await core::asio::this_coro::throw_if_cancelled(false);
-  while (!over) {
-    const auto written = co_await engine_.written_bytes(container);
-    if (written && *written > limit && !over) {
-      session.abort(disk_refusal(*written, limit));
+  DiskMeter meter(engine_, limits);
+  FailedMeasurements failed;
+  for (int round = 1; !over; ++round) {
+    const bool with_files = round % kFilesPeriod == 0;
+    auto measuring = with_files ? meter.check(container) : meter.check_bytes(container);
+    const auto measured = co_await std::move(measuring);
+    const bool stopped = co_await core::cancelled();
+    if (over || stopped) co_return;
+    if (failed.enough(measured)) {
+      session.abort(measured.error());
       co_return;
     }
-    const auto next = std::chrono::steady_clock::now() + kDiskPeriod;
-    while (!over && std::chrono::steady_clock::now() < next) {
-      const bool stopped = co_await core::cancelled();
-      if (stopped) co_return;
-      co_await talked_.wait(next - std::chrono::steady_clock::now());
-    }
+    co_await wait_until_over(kDiskPeriod, over);
+  }
+}
+
+awaitable<void> JobRunner::wait_until_over(core::Duration limit, const bool& over) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!over && std::chrono::steady_clock::now() < end) {
+    const bool stopped = co_await core::cancelled();
+    if (stopped) co_return;
+    co_await talked_.wait(end - std::chrono::steady_clock::now());
   }
 }
 
@@ -121,7 +134,7 @@ awaitable<Result<bool>> JobRunner::killed_for_memory(std::string container) {
   if (!ended && ended.error().code == Errc::unavailable) co_return ended.error();
   const auto state = co_await engine_.inspect_container(container);
   if (state) co_return state->oom_killed;
-  // Removed by the engine already: there is nothing left to tell.
+  // Somebody else removed it: there is nothing left to tell.
   if (state.error().code == Errc::not_found) co_return false;
   co_return state.error();
 }

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sandbox/container_spec.hpp"
 #include "sandbox/containers.hpp"
+#include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/init_session.hpp"
 #include "skill_verifier/core/async.hpp"
@@ -18,7 +20,7 @@ namespace skill_verifier::sandbox {
 struct Job {
   ContainerSpec spec;
   Conversation conversation;
-  std::uint64_t disk_bytes = 0;  ///< what the container may write to its root file system; 0 = it is read-only
+  std::optional<DiskLimits> disk;  ///< of its root file system; absent = that is read-only
 };
 
 /// What became of a job. The container is the caller's to discard, unless there is none.
@@ -40,7 +42,8 @@ class JobRunner {
   awaitable<Result<RunResult>> run_in(std::string container, Job job, OutputSink sink, core::Semaphore::Permit permit);
   awaitable<Result<std::unique_ptr<net::Stream>>> attach_and_start(std::string container);
   awaitable<void> talk(InitSession& session, Conversation conversation, Result<Observation>& seen, bool& over);
-  awaitable<void> watch_disk(InitSession& session, std::string container, std::uint64_t limit, const bool& over);
+  awaitable<void> watch_disk(InitSession& session, std::string container, DiskLimits limits, const bool& over);
+  awaitable<void> wait_until_over(core::Duration limit, const bool& over);
   awaitable<Result<RunResult>> verdict(std::string container, Result<Observation> seen, Limits limits);
   awaitable<Result<bool>> killed_for_memory(std::string container);
 

@@ -1,5 +1,6 @@
 #include "sandbox/outcome.hpp"
 
+#include <fmt/core.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -92,6 +93,18 @@ Error disk_refusal(std::uint64_t written, std::uint64_t limit) {
   return Error{
       Errc::rejected, "disk_limit",
       "the dependencies wrote " + std::to_string(written) + " bytes to disk, the limit is " + std::to_string(limit)};
+}
+
+Error file_refusal(std::uint64_t limit) {
+  return Error{Errc::rejected, "disk_limit",
+               "the dependencies created or changed more than " + std::to_string(limit) + " files, which is the limit"};
+}
+
+Error measuring_refusal(core::Duration limit) {
+  const auto seconds = std::chrono::duration<double>(limit).count();
+  return Error{
+      Errc::rejected, "disk_limit",
+      fmt::format("the dependencies left so many files that measuring them takes longer than {:g} s", seconds)};
 }
 
 int exit_code_of(std::int32_t wait_status) {

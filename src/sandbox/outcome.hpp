@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sandbox/init_frames.hpp"
+#include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/result.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 
@@ -32,6 +33,12 @@ Error memory_refusal(const Limits& limits);
 
 /// test_deps wrote more to the root file system than it may: rejected `disk_limit`.
 Error disk_refusal(std::uint64_t written, std::uint64_t limit);
+
+/// test_deps left more files than it may: rejected `disk_limit`.
+Error file_refusal(std::uint64_t limit);
+
+/// test_deps left so much that it cannot be measured in time: rejected `disk_limit`.
+Error measuring_refusal(core::Duration limit);
 
 /// A shell's reading of waitpid's status: the exit code, or 128 + the signal.
 int exit_code_of(std::int32_t wait_status);

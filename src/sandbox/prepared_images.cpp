@@ -22,6 +22,10 @@ void append(std::string& text, std::string_view part) {
   text += fmt::format("{}:{}\n", part.size(), part);
 }
 
+std::string label(const char* name, std::string_view value) {
+  return fmt::format("{}={}", name, value);
+}
+
 std::string label_of(const Labels& labels, std::string_view name) {
   const auto found = std::ranges::find(labels, name, [](const auto& label) -> std::string_view { return label.first; });
   return found == labels.end() ? std::string() : found->second;
@@ -55,35 +59,53 @@ PreparedImages::PreparedImages(core::asio::any_io_executor executor, Engine& eng
     : engine_(engine), instance_(std::move(instance)), index_(max_bytes, max_images), making_(std::move(executor)) {}
 
 awaitable<Result<void>> PreparedImages::load(std::string init_sha256) {
-  const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance_),
-                                           fmt::format("{}={}", kLabelImage, kPreparedKind)};
+  const std::vector<std::string> labels = {label(kLabelInstance, instance_), label(kLabelImage, kPreparedKind)};
   SKILL_VERIFIER_CO_TRY(auto images, co_await engine_.list_images(labels));
   std::ranges::sort(images, {}, &ImageSummary::created);
   for (const auto& image : images) {
-    LruIndex::Item item{label_of(image.labels, kLabelKey), image.id, 0};
-    const auto details = co_await engine_.inspect_image(image.id);
-    // Labels travel with pulled images, the parent does not.
-    if (!details || details->parent.empty()) continue;
+    auto item = co_await item_of(image);
+    if (!item) continue;
     if (label_of(image.labels, kLabelInit) != init_sha256) {
-      co_await drop(std::move(item));
+      co_await drop(std::move(*item));
       continue;
     }
-    const auto parent = co_await engine_.inspect_image(details->parent);
-    item.bytes = details->size - std::min(details->size, parent ? parent->size : 0);
-    const auto replaced = index_.insert(std::move(item));
+    const auto replaced = index_.insert(std::move(*item));
     if (replaced) co_await drop(*replaced);
   }
   co_await shrink();
   co_return Result<void>{};
 }
 
+awaitable<std::optional<LruIndex::Item>> PreparedImages::item_of(ImageSummary image) {
+  const auto details = co_await engine_.inspect_image(image.id);
+  // Labels travel with pulled images, the parent does not.
+  if (!details || details->parent.empty()) co_return std::nullopt;
+  const auto parent = co_await engine_.inspect_image(details->parent);
+  const auto bytes = details->size - std::min(details->size, parent ? parent->size : 0);
+  co_return LruIndex::Item{label_of(image.labels, kLabelKey), std::move(image.id), bytes};
+}
+
 awaitable<Result<std::optional<LruIndex::Hit>>> PreparedImages::find(std::string key) {
   auto hit = index_.find(key);
-  if (!hit) co_return std::optional<LruIndex::Hit>{};
+  if (!hit) co_return co_await adopt(std::move(key));
   const auto details = co_await engine_.inspect_image(hit->id);
   if (details) co_return std::move(hit);
   if (details.error().code != Errc::not_found) co_return details.error();
   index_.erase_id(hit->id);
+  co_return std::optional<LruIndex::Hit>{};
+}
+
+awaitable<Result<std::optional<LruIndex::Hit>>> PreparedImages::adopt(std::string key) {
+  const std::vector<std::string> labels = {label(kLabelInstance, instance_), label(kLabelImage, kPreparedKind),
+                                           label(kLabelKey, key)};
+  SKILL_VERIFIER_CO_TRY(auto images, co_await engine_.list_images(labels));
+  for (auto& image : images) {
+    if (dropping_.contains(image.id)) continue;
+    auto item = co_await item_of(std::move(image));
+    if (!item) continue;
+    index_.insert(std::move(*item));
+    co_return index_.find(key);
+  }
   co_return std::optional<LruIndex::Hit>{};
 }
 
@@ -109,9 +131,10 @@ awaitable<void> PreparedImages::shrink() {
 }
 
 awaitable<void> PreparedImages::drop(LruIndex::Item item) {
-  // Out of the index first: nobody may be given an image that is being removed.
   index_.erase_id(item.id);
+  dropping_.insert(item.id);
   const auto removed = co_await engine_.remove_image(item.id, false);
+  dropping_.erase(item.id);
   if (removed || removed.error().code == Errc::not_found) co_return;
   log::warn("prepared image stays", {{"image", item.id}, {"why", removed.error().message}});
   index_.insert(std::move(item));

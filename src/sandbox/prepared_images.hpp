@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "sandbox/engine.hpp"
@@ -28,7 +29,8 @@ class PreparedImages {
 
   /// One maker a key; empty when cancelled.
   awaitable<KeyedLock::Held> turn(std::string key) { return making_.acquire(std::move(key)); }
-  /// The image, if the engine still has it. Errors: as Engine::inspect_image.
+  /// The image, if the engine has it: also one whose commit was answered too late for whoever made it. Errors: as
+  /// Engine::inspect_image and list_images.
   awaitable<Result<std::optional<LruIndex::Hit>>> find(std::string key);
   /// Takes a new image over, and removes others that are too much now. `bytes` is what it needs beyond its parent.
   awaitable<LruIndex::Lease> keep(LruIndex::Item item);
@@ -37,6 +39,8 @@ class PreparedImages {
   void forget(const std::string& image_id) { index_.erase_id(image_id); }
 
  private:
+  awaitable<std::optional<LruIndex::Item>> item_of(ImageSummary image);
+  awaitable<Result<std::optional<LruIndex::Hit>>> adopt(std::string key);
   awaitable<void> shrink();
   awaitable<void> drop(LruIndex::Item item);
 
@@ -44,6 +48,7 @@ class PreparedImages {
   std::string instance_;
   LruIndex index_;
   KeyedLock making_;
+  std::set<std::string> dropping_;  ///< images that are being removed: nobody may be given one
 };
 
 }  // namespace skill_verifier::sandbox

@@ -17,6 +17,8 @@ ContainerSpec test_spec() {
   ContainerSpec spec;
   spec.image_id = "sha256:aa";
   spec.instance = "here";
+  spec.create_id = "c1";
+  spec.request_id = "req1";
   spec.job_id = "job1";
   spec.attempt = 2;
   return spec;
@@ -125,16 +127,15 @@ TEST(ContainerBody, MountsNothingOfTheHost) {
 TEST(ContainerBody, IsLabelled) {
   EXPECT_EQ(body_of(test_spec())["Labels"],
             Json::parse(R"({"skill-verifier.instance":"here","skill-verifier.job":"job1","skill-verifier.attempt":"2",
-                            "skill-verifier.role":"test"})"));
+                            "skill-verifier.role":"test","skill-verifier.create":"c1"})"));
 }
 
-TEST(ContainerBody, IsRemovedByTheEngineOnlyWhenItIsNotNeededAfterItsEnd) {
-  auto spec = test_spec();
-  EXPECT_EQ(body_of(spec)["HostConfig"]["AutoRemove"], true);
-  spec.role = Role::prepare;
-  EXPECT_EQ(body_of(spec)["HostConfig"]["AutoRemove"], false);
-  spec.role = Role::build;
-  EXPECT_EQ(body_of(spec)["HostConfig"]["AutoRemove"], false);
+TEST(ContainerBody, StaysUntilWeHaveAskedHowItEnded) {
+  for (const auto role : {Role::test, Role::prepare, Role::build}) {
+    auto spec = test_spec();
+    spec.role = role;
+    EXPECT_EQ(body_of(spec)["HostConfig"]["AutoRemove"], false) << to_string(role);
+  }
 }
 
 TEST(ContainerBody, LetsPackageManagersWriteWhenItPrepares) {
@@ -179,7 +180,7 @@ TEST(CommitConfig, LabelsTheImageAndClearsTheContainers) {
   ASSERT_TRUE(config.has_value());
   EXPECT_EQ(*config, Json::parse(R"({"Labels":{"skill-verifier.instance":"here","skill-verifier.image":"derived",
       "skill-verifier.key":"k","skill-verifier.init":"i","skill-verifier.role":"","skill-verifier.job":"",
-      "skill-verifier.attempt":""}})"));
+      "skill-verifier.attempt":"","skill-verifier.create":""}})"));
 }
 
 }  // namespace

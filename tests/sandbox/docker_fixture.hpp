@@ -104,6 +104,7 @@ class DockerFixture : public testing::Test {
     made.image = base_;
     made.tree_digest = std::string(64, 'e');
     made.pack = pack(PackBuilder().file("hello.txt", "hello\n"));
+    made.deps.timeout = std::chrono::minutes(5);
     made.deps.argv = {"/bin/sh", "-c", std::move(script)};
     made.limits.memory_bytes = 64u << 20;
     return made;

@@ -33,15 +33,21 @@ class DockerSandboxLifeTest : public DockerFixture {
     auto result = co_await sandbox_->run(std::move(request), std::move(sink));
     results.push_back(std::move(result));
   }
-  /// Until every container of this instance is gone.
-  core::awaitable<bool> all_gone() {
+  /// Until no container of this instance is left that `counts`.
+  core::awaitable<bool> until_none(std::function<bool(const ContainerSummary&)> counts) {
     const std::vector<std::string> labels = {std::string(kLabelInstance) + "=" + options_.instance};
     for (int i = 0; i < 200; ++i) {
       const auto found = co_await engine_->list_containers(labels);
-      if (found && found->empty()) co_return true;
+      if (found && std::ranges::none_of(*found, counts)) co_return true;
       co_await core::sleep_for(std::chrono::milliseconds(50));
     }
     co_return false;
+  }
+  core::awaitable<bool> all_gone() {
+    return until_none([](const ContainerSummary&) { return true; });
+  }
+  core::awaitable<bool> all_ended() {
+    return until_none([](const ContainerSummary& container) { return container.state == "running"; });
   }
 
   static std::size_t open_files() {
@@ -165,10 +171,11 @@ TEST_F(DockerSandboxLifeTest, SaysThatTheEngineIsGoneInTheMiddleOfARun) {
   const auto next = run(shell("true"));
   ASSERT_FALSE(next.has_value());
   EXPECT_EQ(next.error().id, "engine_unreachable");
-  // The container ended by itself when its stream did.
-  EXPECT_TRUE(test::await(io_, all_gone()));
+  // The container ends by itself when its stream does, and goes when the engine is back.
+  EXPECT_TRUE(test::await(io_, all_ended()));
   relay_->resume();
   EXPECT_EQ(must_run(shell("echo back")).out.text(), "back\n");
+  EXPECT_TRUE(test::await(io_, all_gone()));
 }
 
 TEST_F(DockerSandboxLifeTest, GivesUpOnAnEngineThatHangs) {
@@ -182,6 +189,20 @@ TEST_F(DockerSandboxLifeTest, GivesUpOnAnEngineThatHangs) {
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->outcome, Outcome::timeout);
   EXPECT_EQ(result->out.text(), "begun\n");
+  relay_->cut();
+  relay_->resume();
+  EXPECT_TRUE(test::await(io_, all_gone()));
+}
+
+TEST_F(DockerSandboxLifeTest, EndsTestDepsThatCannotBeMeasured) {
+  options_.timeouts.measure = std::chrono::milliseconds(300);
+  if (!behind_relay()) GTEST_SKIP() << "the engine is not at a Unix socket";
+  must_run(shell("true"));
+  const auto hang = [this](StreamId, std::string_view) { relay_->hang(); };
+  // Its own limit is far beyond what a test may take.
+  const auto prepared = test::await(io_, sandbox_->prepare(deps("echo begun; sleep 1000"), hang));
+  ASSERT_FALSE(prepared.has_value());
+  EXPECT_EQ(prepared.error().id, "engine_timed_out");
   relay_->cut();
   relay_->resume();
   EXPECT_TRUE(test::await(io_, all_gone()));

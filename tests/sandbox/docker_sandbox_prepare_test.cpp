@@ -17,6 +17,10 @@ class PrepareTest : public DockerFixture {
     asked.pack = "/nonexistent";
     return must_run(std::move(asked));
   }
+  core::awaitable<void> collect(PrepareRequest request, std::vector<Result<PrepareResult>>& results) {
+    auto result = co_await sandbox_->prepare(std::move(request), {});
+    results.push_back(std::move(result));
+  }
 };
 
 TEST_F(PrepareTest, KeepsWhatTestDepsDid) {
@@ -146,6 +150,69 @@ TEST_F(PrepareTest, DoesNotKeepAnImageOverTheLimitOfTheDisk) {
   ASSERT_FALSE(prepared.has_value());
   EXPECT_EQ(prepared.error().id, "disk_limit");
   EXPECT_EQ(images(kPreparedKind), std::vector<std::string>{});
+}
+
+TEST_F(PrepareTest, EndsTestDepsThatCreateTooManyFiles) {
+  options_.prepare_files = 500;
+  restart();
+  const auto prepared =
+      prepare(deps("i=0; while [ $i -lt 1000 ]; do : >/var/$i || exit 1; i=$((i+1)); done; sleep 1000"));
+  ASSERT_FALSE(prepared.has_value());
+  EXPECT_EQ(prepared.error().id, "disk_limit") << prepared.error().message;
+  EXPECT_NE(prepared.error().message.find("500 files"), std::string::npos) << prepared.error().message;
+}
+
+TEST_F(PrepareTest, DoesNotKeepAnImageOfTooManyFiles) {
+  options_.prepare_files = 500;
+  restart();
+  const auto prepared = prepare(deps("mkdir d; i=0; while [ $i -lt 1000 ]; do : >d/$i || exit 1; i=$((i+1)); done"));
+  ASSERT_FALSE(prepared.has_value());
+  EXPECT_EQ(prepared.error().id, "disk_limit") << prepared.error().message;
+  EXPECT_EQ(images(kPreparedKind), std::vector<std::string>{});
+}
+
+TEST_F(PrepareTest, CountsTheTimeOfEqualWorkFromItsTurn) {
+  // It fails, so everybody has to do it: the last waits longer than its own limit of four seconds.
+  options_.timeouts.commit = std::chrono::seconds(1);
+  restart();
+  auto asked = deps("sleep 1; exit 3");
+  asked.deps.timeout = std::chrono::seconds(2);
+  asked.overhead = std::chrono::seconds(0);
+  core::TaskGroup tasks(io_.get_executor());
+  std::vector<Result<PrepareResult>> results;
+  for (int i = 0; i < 6; ++i)
+    tasks.spawn("prepare", collect(asked, results));
+  EXPECT_TRUE(test::await(io_, tasks.wait(std::chrono::seconds(50))));
+  ASSERT_EQ(results.size(), 6u);
+  for (const auto& result : results) {
+    ASSERT_TRUE(result.has_value()) << result.error().message;
+    EXPECT_EQ(result->run.exit_code, 3);
+  }
+}
+
+TEST_F(PrepareTest, EndsWithItsContainerWhenItTakesTooLongAsAWhole) {
+  must_run(shell("true"));
+  auto asked = deps("sleep 1000");
+  // Two seconds for everything.
+  asked.overhead = std::chrono::seconds(2) - asked.deps.timeout - 2 * options_.timeouts.commit;
+  const auto prepared = prepare(std::move(asked));
+  ASSERT_FALSE(prepared.has_value());
+  EXPECT_EQ(prepared.error().code, Errc::timed_out);
+  EXPECT_EQ(containers(), std::vector<std::string>{});
+}
+
+TEST_F(PrepareTest, TakesAnImageThatWasKeptAfterAll) {
+  // The other maker stands for our own request whose answer came too late: the image is in no index.
+  const auto asked = deps("echo x >dep");
+  auto other = make_docker_sandbox(io_.get_executor(), pool_, options_);
+  ASSERT_TRUE(other.has_value());
+  ASSERT_TRUE(test::await(io_, (*other)->start()).has_value());
+  const auto kept = test::await(io_, (*other)->prepare(asked, {}));
+  ASSERT_TRUE(kept.has_value()) << kept.error().message;
+  const auto found = must_prepare(asked);
+  EXPECT_TRUE(found.cached);
+  EXPECT_EQ(found.image_id, kept->image_id);
+  test::await(io_, (*other)->stop());
 }
 
 TEST_F(PrepareTest, LimitsTheMemoryOfTestDepsToo) {

@@ -130,5 +130,23 @@ TEST(EngineJson, QuotesLabelsInAFilter) {
   EXPECT_EQ(label_filter({"a=b", "c\"d"}), R"({"label":["a=b","c\"d"]})");
 }
 
+TEST(ChangeCounter, CountsEntriesHoweverTheyArrive) {
+  const std::string answer =
+      R"([{"Path":"/a \"Kind\":1","Kind":1},{"Path":"/\"Kind\"","Kind":0},{"Path":"/Kind","Kind":2}])"
+      "\n";
+  for (std::size_t size = 1; size <= answer.size(); ++size) {
+    engine_json::ChangeCounter counter;
+    for (std::size_t at = 0; at < answer.size(); at += size)
+      counter.add(std::string_view(answer).substr(at, size));
+    EXPECT_EQ(counter.count(), 3u) << "in pieces of " << size;
+  }
+}
+
+TEST(ChangeCounter, FindsNothingInAnEmptyAnswer) {
+  engine_json::ChangeCounter counter;
+  EXPECT_EQ(counter.add("null\n"), 0u);
+  EXPECT_EQ(counter.add(""), 0u);
+}
+
 }  // namespace
 }  // namespace skill_verifier::sandbox

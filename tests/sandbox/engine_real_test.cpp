@@ -183,9 +183,12 @@ TEST_F(RealEngine, CopiesAFileAndKeepsItInANewImage) {
   const auto missing = await(io, engine->put_archive(id, "/no/where", tar_of_file("x", "x", 0644)));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().id, "engine_error") << missing.error().message;
-  const auto written = await(io, engine->written_bytes(id));
+  const auto written = await(io, engine->written_bytes(id, 10s));
   ASSERT_TRUE(written) << written.error().message;
   EXPECT_GT(*written, 10u);
+  const auto changed = await(io, engine->changed_files(id, 100, 10s));
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_EQ(*changed, 1u);
 
   CommitRequest request;
   request.container_id = id;

@@ -1,5 +1,6 @@
 #include "sandbox/engine.hpp"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -380,6 +381,22 @@ TEST(EnginePull, NeverAsksForEveryTag) {
   EXPECT_EQ(target("host:5000/team/image"), path + "host%3A5000%2Fteam%2Fimage%3Alatest");
   EXPECT_EQ(target("node:20"), path + "node%3A20");
   EXPECT_EQ(target("alpine@sha256:ab"), path + "alpine%40sha256%3Aab");
+}
+
+TEST(EngineFiles, AreCountedUpToTheLimitOnly) {
+  const std::string entries = R"([{"Path":"/a","Kind":1},{"Path":"/b","Kind":1},{"Path":"/c","Kind":1},)";
+  // The engine hangs in the middle of its answer: it is not waited for once there are too many.
+  const auto endless = Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                           .then_send(fmt::format("{:x}\r\n{}\r\n", entries.size(), entries))
+                           .then_hang();
+  ScriptedEngine scripted({{"GET /v1.41/containers/c/changes", endless}});
+  const auto many = await(scripted.io, scripted.engine.changed_files("c", 2, 10s));
+  ASSERT_TRUE(many) << many.error().message;
+  EXPECT_GT(*many, 2u);
+  expect_error(await(scripted.io, scripted.engine.changed_files("c", 3, 100ms)), Errc::timed_out, "engine_timed_out",
+               "count the files of container c");
+  expect_error(await(scripted.io, scripted.engine.changed_files("other", 3, 10s)), Errc::not_found, "container_missing",
+               "count the files of container other");
 }
 
 }  // namespace

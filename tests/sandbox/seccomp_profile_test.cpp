@@ -85,6 +85,7 @@ TEST(SeccompProfile, NeverAllowsWhatReachesTheHostOrOtherProcesses) {
                            "personality",
                            "pidfd_getfd",
                            "pivot_root",
+                           "prlimit64",
                            "process_madvise",
                            "process_vm_readv",
                            "process_vm_writev",
@@ -126,6 +127,17 @@ TEST(SeccompProfile, AllowsSocketsByFamilyOnly) {
     }
   }
   EXPECT_EQ(families, (std::set<int>{1, 2, 10, 16}));
+}
+
+TEST(SeccompProfile, AllowsTheLimitsOfTheCallingProcessOnly) {
+  int rules = 0;
+  for (const auto& rule : profile().at("syscalls")) {
+    if (rule.at("names") != json::array({"prlimit64"})) continue;
+    ++rules;
+    EXPECT_EQ(rule.at("action"), "SCMP_ACT_ALLOW");
+    EXPECT_EQ(rule.at("args"), json::parse(R"([{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}])"));
+  }
+  EXPECT_EQ(rules, 1);
 }
 
 TEST(SeccompProfile, AllowsCloneWithoutNamespaces) {

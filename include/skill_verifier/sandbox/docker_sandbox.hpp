@@ -21,7 +21,8 @@ struct DockerTimeouts {
   core::Duration grace = std::chrono::milliseconds(700);  ///< after the command's limit, until we kill the container
   core::Duration remove = std::chrono::seconds(30);       ///< kill and removal of one container
   core::Duration pull = std::chrono::minutes(10);
-  core::Duration commit = std::chrono::minutes(2);
+  core::Duration commit = std::chrono::minutes(2);    ///< to keep what test_deps left, in init and in the engine each
+  core::Duration measure = std::chrono::seconds(10);  ///< to tell once what test_deps have written so far
 };
 
 struct DockerSandboxOptions {
@@ -35,7 +36,11 @@ struct DockerSandboxOptions {
   bool pull = true;                           ///< whether a missing image may be fetched
   std::uint64_t prepared_bytes = 4ull << 30;  ///< of all images kept after test_deps; least recently used go first
   std::size_t prepared_images = 64;
-  std::uint64_t prepare_disk_bytes = 2ull << 30;  ///< what test_deps may write; checked once a second while it runs
+  /// What test_deps may write; checked once a second while they run, and before their image is kept.
+  std::uint64_t prepare_disk_bytes = 2ull << 30;
+  /// Files and folders that test_deps may create, change or remove; checked every fifth second, and before their image
+  /// is kept. Files that are empty need no bytes, but an inode of the host each.
+  std::uint64_t prepare_files = 250'000;
   bool keep_images = true;            ///< false: `stop` removes every image made for this instance (one-shot use)
   std::size_t concurrent_starts = 0;  ///< containers being created or started at once; 0 = number of processors
   DockerTimeouts timeouts;

@@ -78,6 +78,7 @@ using OutputSink = std::function<void(StreamId, std::string_view)>;
 
 struct RunRequest {
   std::string job_id;
+  std::string request_id;  ///< of whoever submitted the job: for our log only
   int attempt = 1;
   Image image;                             ///< runtime image, resolved
   std::optional<std::string> prepared_id;  ///< run from this image, which holds the package and its dependencies
@@ -90,12 +91,16 @@ struct RunRequest {
 
 struct PrepareRequest {
   std::string job_id;
+  std::string request_id;  ///< of whoever submitted the job: for our log only
   int attempt = 1;
   Image image;
   std::string tree_digest;
   std::filesystem::path pack;
   std::uint64_t pack_bytes = 0;
   CommandSpec deps;  ///< runs as root of a writable root file system
+  /// For the sandbox's part, on top of the command's own limit. Counts from when no other job makes the same image:
+  /// equal jobs wait for each other.
+  core::Duration overhead = std::chrono::seconds(60);
   bool bridge_network = false;
   Limits limits;
 };
@@ -117,9 +122,9 @@ struct Profile {
 /// Where skills run. One instance of this program owns everything that carries its label. Errors of all calls (Errc,
 /// id): unavailable `engine_unreachable` / `engine_error`, not_found `image_missing`, rejected `image_not_allowed`,
 /// rejected `package_refused` (the package does not fit into the sandbox: the message says what was too small),
-/// rejected `disk_limit` (test_deps wrote too much), too_large `command_too_large`, unavailable `sandbox_lost` (init or
-/// its stream went away), timed_out `engine_timed_out`, cancelled. Every kind of unavailable and timed_out is safe to
-/// retry; nothing is left behind in any case.
+/// rejected `disk_limit` (test_deps wrote too much or too many files), too_large `command_too_large`, unavailable
+/// `sandbox_lost` (init or its stream went away), timed_out `engine_timed_out` or (prepare as a whole) `timed_out`,
+/// cancelled. Every kind of unavailable and timed_out is safe to retry; nothing is left behind in any case.
 class Sandbox {
  public:
   virtual ~Sandbox() = default;

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
   const char* where = argc > 2 ? argv[2] : "/";
   if (what == "syscalls") return probe::system_calls(), 0;
+  if (what == "limit-self") return probe::limit_self(), 0;
   if (what == "sockets") return probe::sockets(), 0;
   if (what == "network") return probe::network(), 0;
   if (what == "init") return probe::init_process(), 0;

@@ -11,6 +11,7 @@ void report(const char* name, long result);
 void say(const char* name, const std::string& result);
 
 void system_calls();
+void limit_self();
 void sockets();
 void network();
 void init_process();

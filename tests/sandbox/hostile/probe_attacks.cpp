@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,6 +88,15 @@ void identities() {
   const gid_t groups[] = {0};
   report("setgroups", ::setgroups(1, groups));
   report("setuid_other", ::setuid(1));
+}
+
+void limit_self() {
+  rlimit limit{};
+  report("getrlimit", ::getrlimit(RLIMIT_NOFILE, &limit));
+  limit.rlim_cur = limit.rlim_max = 100;
+  report("setrlimit", ::setrlimit(RLIMIT_NOFILE, &limit));
+  limit.rlim_cur = 99;
+  report("prlimit", ::prlimit(0, RLIMIT_NOFILE, &limit, nullptr));
 }
 
 void read_only_places() {

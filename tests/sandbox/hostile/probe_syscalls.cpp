@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -57,6 +58,8 @@ void plain_calls() {
       {"io_uring_setup", SYS_io_uring_setup, 4, z, 0, 0, 0},
       {"io_uring_enter", SYS_io_uring_enter, 0, 0, 0, 0, 0},
       {"io_uring_register", SYS_io_uring_register, 0, 0, 0, 0, 0},
+      {"prlimit_init", SYS_prlimit64, 1, RLIMIT_NOFILE, z, 0, 0},
+      {"prlimit_init_query", SYS_prlimit64, 1, RLIMIT_NOFILE, 0, z, 0},
       {"bpf", SYS_bpf, 0, z, 64, 0, 0},
       {"perf_event_open", SYS_perf_event_open, z, 0, -1, -1, 0},
       {"userfaultfd", SYS_userfaultfd, 0, 0, 0, 0, 0},
