@@ -143,7 +143,7 @@ struct DstackQuoter::Impl {
         turn(executor, 1) {}
 
   awaitable<Result<Quote>> try_once(net::Request request, ReportData data);
-  awaitable<Result<Quote>> try_until(ReportData data);
+  awaitable<Result<Quote>> try_until(ReportData data, QuoteFor whom);
 
   DstackOptions options;
   net::HttpClient client;
@@ -161,20 +161,22 @@ awaitable<Result<Quote>> DstackQuoter::Impl::try_once(net::Request request, Repo
   co_return parse_quote_answer(*response, data);
 }
 
-awaitable<Result<Quote>> DstackQuoter::Impl::try_until(ReportData data) {
+awaitable<Result<Quote>> DstackQuoter::Impl::try_until(ReportData data, QuoteFor whom) {
   const auto body = core::dump_json(core::Json{{"report_data", core::to_hex(data)}});
   auto pause = options.backoff;
   for (int attempt = 1;; ++attempt, pause *= 2) {
     auto request = make_request("GetQuote", body);
     auto quote = co_await try_once(std::move(request), data);
     if (quote || !may_pass(quote.error()) || attempt >= options.attempts) co_return quote;
-    log::warn("quote failed, trying again", {{"attempt", attempt}, {"reason", quote.error().message}});
+    log::warn(
+        "quote failed, trying again",
+        {{"job", whom.job_id}, {"request", whom.request_id}, {"attempt", attempt}, {"reason", quote.error().message}});
     const bool slept = co_await core::sleep_for(pause);
     if (!slept) co_return Error{Errc::cancelled, "the quote was cancelled"};
   }
 }
 
-awaitable<Result<Quote>> DstackQuoter::quote(ReportData data) {
+awaitable<Result<Quote>> DstackQuoter::quote(ReportData data, QuoteFor whom) {
   auto& impl = *impl_;
   if (impl.waiting > impl.options.queue) {
     co_return Error{Errc::overloaded, "quote_queue_full",
@@ -186,7 +188,7 @@ awaitable<Result<Quote>> DstackQuoter::quote(ReportData data) {
     --impl.waiting;
     co_return Error{Errc::cancelled, "the quote was cancelled"};
   }
-  auto quote = co_await impl.try_until(data);
+  auto quote = co_await impl.try_until(data, std::move(whom));
   --impl.waiting;
   co_return quote;
 }

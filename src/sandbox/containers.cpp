@@ -65,6 +65,7 @@ awaitable<Result<std::string>> Containers::create(ContainerSpec spec) {
     log::warn("engine warns about a container",
               {{"job", spec.job_id}, {"request", spec.request_id}, {"warning", core::shorten(warning, 200)}});
   }
+  if (!spec.job_id.empty()) owners_[created->id] = {std::move(spec.job_id), std::move(spec.request_id)};
   co_return std::move(created->id);
 }
 
@@ -78,10 +79,16 @@ awaitable<bool> Containers::remove(std::string id) {
     permit.release();
     // The engine also answers well when a removal has only begun.
     const auto seen = co_await engine_.inspect_container(id);
-    if (!seen && seen.error().id == "container_missing") co_return true;
+    if (!seen && seen.error().id == "container_missing") {
+      owners_.erase(id);
+      co_return true;
+    }
     if (steady_clock::now() + pause >= end) {
       const auto& why = !removed ? removed.error().message : std::string("it is still there");
-      log::error("container cannot be removed", {{"container", id.substr(0, 12)}, {"why", why}});
+      const auto found = owners_.find(id);
+      const Owner owner = found == owners_.end() ? Owner{} : found->second;
+      log::error("container cannot be removed",
+                 {{"job", owner.job_id}, {"request", owner.request_id}, {"container", id.substr(0, 12)}, {"why", why}});
       stuck_.insert(std::move(id));
       sweep_soon();
       co_return false;
@@ -142,8 +149,10 @@ awaitable<void> Containers::sweep_once() {
   }
   // The engine may still have been at work on the request when it was asked: one look is not enough.
   std::erase_if(lost_, [asked](const auto& lost) { return lost.second < asked; });
-  for (const auto& id : gone)
+  for (const auto& id : gone) {
     stuck_.erase(id);
+    owners_.erase(id);
+  }
 }
 
 awaitable<Result<std::vector<std::string>>> Containers::remove_all(Duration limit) {

@@ -53,6 +53,11 @@ class Containers {
   std::string instance_;
   core::Duration remove_limit_;
   core::Semaphore removals_;
+  struct Owner {
+    std::string job_id;
+    std::string request_id;
+  };
+  std::map<std::string, Owner> owners_;  ///< of this life's containers that are not gone, for the log
   /// Creates without an answer, until when the engine may still be at work on them, by their label.
   std::map<std::string, std::chrono::steady_clock::time_point> lost_;
   std::set<std::string> stuck_;  ///< containers that would not go

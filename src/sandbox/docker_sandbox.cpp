@@ -238,6 +238,7 @@ Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Im
   conversation.ready_limit = options_.timeouts.start;
   conversation.unpack_limit = options_.timeouts.unpack;
   conversation.grace = options_.timeouts.grace;
+  conversation.late = options_.timeouts.late;
   conversation.finish_limit = options_.timeouts.commit;
   return conversation;
 }

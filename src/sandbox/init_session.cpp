@@ -18,6 +18,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t kReadBuffer = 64u << 10;
 constexpr std::size_t kPackChunk = 256u << 10;
 constexpr std::size_t kDiagnostics = 2048;
+constexpr Duration kQuiet = std::chrono::milliseconds(50);  ///< after which a stream is not in the middle of anything
 constexpr Duration kCommandWriteLimit = std::chrono::seconds(10);
 /// Reads end with the session: by end of file, by close, or by cancellation.
 constexpr Duration kNoLimit = std::chrono::hours(24 * 365);
@@ -62,6 +63,7 @@ awaitable<void> InitSession::pump() {
   while (!failure_) {
     const auto count = co_await stream_->read_some(buffer, kNoLimit);
     if (!count || *count == 0) break;
+    last_read_ = steady_clock::now();
     const auto taken = take(ByteView(buffer).first(*count));
     if (!taken) failure_ = taken.error();
     changed_.notify_all();
@@ -130,12 +132,24 @@ awaitable<Result<void>> InitSession::run_command(Conversation conversation) {
   // From here on a silent or vanished init is an observation: the command may be what silenced it.
   const auto written = co_await write(std::move(frame), kCommandWriteLimit);
   if (!written && !over_) co_return written.error();
-  const auto reported = co_await until(Phase::reported, conversation.timeout + conversation.grace, "the command");
+  const auto reported = co_await await_report(conversation.timeout + conversation.grace, conversation.late);
   seen_.waited = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
   if (reported) co_return Result<void>{};
   if (failure_) co_return *failure_;
   seen_.deadline_passed = !over_;
   co_return Result<void>{};
+}
+
+awaitable<Result<void>> InitSession::await_report(Duration limit, Duration late) {
+  const auto begin = steady_clock::now();
+  auto reported = co_await until(Phase::reported, limit, "the command");
+  while (!reported && !failure_ && !over_ && arriving()) {
+    const auto left = begin + limit + late - steady_clock::now();
+    const bool stopped = co_await core::cancelled();
+    if (stopped || left <= Duration::zero()) break;
+    reported = co_await until(Phase::reported, std::min(left, kQuiet), "the command's report");
+  }
+  co_return reported;
 }
 
 awaitable<Result<void>> InitSession::finish(Duration limit) {
@@ -166,6 +180,11 @@ awaitable<Result<void>> InitSession::until(Phase phase, Duration limit, std::str
   if (phase_ == phase) co_return Result<void>{};
   if (failure_) co_return *failure_;
   co_return reason_for_end(what);
+}
+
+bool InitSession::arriving() const {
+  if (!std_streams_.at_boundary() || reader_.partial()) return true;
+  return steady_clock::now() - last_read_ < kQuiet;
 }
 
 Error InitSession::reason_for_end(std::string_view what) const {

@@ -28,7 +28,8 @@ struct Conversation {
   std::uint64_t kept_bytes = 1u << 20;
   core::Duration ready_limit = std::chrono::seconds(60);
   core::Duration unpack_limit = std::chrono::seconds(60);
-  core::Duration grace = std::chrono::milliseconds(700);  ///< on top of `timeout`, for init's report
+  core::Duration grace = std::chrono::milliseconds(700);  ///< on top of `timeout`, for init's report to begin
+  core::Duration late = std::chrono::milliseconds(250);   ///< on top of `grace`, while a report is arriving
   core::Duration finish_limit = std::chrono::seconds(30);
   std::function<void()> on_ready;  ///< may be empty
 };
@@ -64,11 +65,13 @@ class InitSession {
   awaitable<Result<void>> deliver_package(std::filesystem::path pack, core::Duration limit);
   awaitable<Result<void>> announce_prepared(core::Duration limit);
   awaitable<Result<void>> run_command(Conversation conversation);
+  awaitable<Result<void>> await_report(core::Duration limit, core::Duration late);
   awaitable<Result<void>> finish(core::Duration limit);
 
   awaitable<Result<void>> write(Bytes frame, core::Duration limit);
   /// Waits until `phase` was reached, or the session failed or ended.
   awaitable<Result<void>> until(Phase phase, core::Duration limit, std::string what);
+  bool arriving() const;
   Error reason_for_end(std::string_view what) const;
 
   Result<void> take(ByteView bytes);
@@ -98,6 +101,7 @@ class InitSession {
   std::optional<Error> failure_;
   Result<void> outcome_;
   bool over_ = false;  ///< nothing more will be read
+  std::chrono::steady_clock::time_point last_read_{};
 };
 
 }  // namespace skill_verifier::sandbox

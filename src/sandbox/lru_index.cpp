@@ -16,6 +16,13 @@ std::optional<LruIndex::Item> LruIndex::insert(Item item) {
   return replaced;
 }
 
+bool LruIndex::restore(Item item) {
+  const auto same = [&item](const Entry& entry) { return entry.item.key == item.key; };
+  if (std::ranges::any_of(entries_, same)) return false;
+  entries_.push_front(Entry{std::move(item), std::make_shared<const char>('\0')});
+  return true;
+}
+
 std::optional<LruIndex::Hit> LruIndex::find(const std::string& key) {
   const auto entry = std::ranges::find(entries_, key, [](const Entry& each) { return each.item.key; });
   if (entry == entries_.end()) return std::nullopt;

@@ -29,6 +29,9 @@ class LruIndex {
 
   /// Adds as most recently used; an item of the same key is replaced in the index, and given back to be removed.
   std::optional<Item> insert(Item item);
+  /// Puts back what was erased and could not be removed, as least recently used. False, and nothing is changed, when
+  /// its key has another item meanwhile.
+  bool restore(Item item);
   /// The item becomes the most recently used one.
   std::optional<Hit> find(const std::string& key);
   /// The same by image id.

@@ -124,6 +124,9 @@ LruIndex::Lease PreparedImages::lease(const std::string& image_id) {
 }
 
 awaitable<void> PreparedImages::shrink() {
+  auto superseded = std::exchange(superseded_, {});
+  for (auto& item : superseded)
+    co_await drop(std::move(item));
   const auto surplus = index_.surplus();
   for (const auto& item : surplus) {
     if (!index_.leased(item.id)) co_await drop(item);
@@ -137,7 +140,7 @@ awaitable<void> PreparedImages::drop(LruIndex::Item item) {
   dropping_.erase(item.id);
   if (removed || removed.error().code == Errc::not_found) co_return;
   log::warn("prepared image stays", {{"image", item.id}, {"why", removed.error().message}});
-  index_.insert(std::move(item));
+  if (!index_.restore(item)) superseded_.push_back(std::move(item));
 }
 
 }  // namespace skill_verifier::sandbox

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sandbox/engine.hpp"
 #include "sandbox/keyed_lock.hpp"
@@ -48,7 +49,8 @@ class PreparedImages {
   std::string instance_;
   LruIndex index_;
   KeyedLock making_;
-  std::set<std::string> dropping_;  ///< images that are being removed: nobody may be given one
+  std::vector<LruIndex::Item> superseded_;  ///< could not be removed and their key has a newer image
+  std::set<std::string> dropping_;          ///< images that are being removed: nobody may be given one
 };
 
 }  // namespace skill_verifier::sandbox

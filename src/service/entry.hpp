@@ -22,6 +22,7 @@ struct Entry {
       : id(std::move(job_id)), done(executor), log(executor), task(executor) {}
 
   const std::string id;
+  std::string request_id;  ///< of the request that submitted it, for the log; empty until a recovered job is begun
   Where where = Where::queued;
   bool recovered = false;    ///< from an earlier life: its pack is checked before it is used
   bool begun = false;        ///< running in the store

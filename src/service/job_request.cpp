@@ -60,6 +60,7 @@ class Reader {
     if (value == nullptr || value->is_null()) return std::nullopt;
     return text(name);
   }
+  bool has(const char* name) const { return object_.is_object() && object_.contains(name); }
   bool flag(const char* name) {
     const Json* value = find(name);
     return value != nullptr && expect(name, value->is_boolean()) && value->get<bool>();
@@ -199,6 +200,7 @@ std::string to_json(const JobRequest& request) {
                               {"treeDigest", request.tree_digest},
                               {"packBytes", request.pack_bytes},
                               {"nonce", optional_json(request.nonce)},
+                              {"requestId", request.request_id},
                               {"manifest", manifest_json(request.manifest)},
                               {"warnings", std::move(warnings)},
                               {"notes", std::move(notes)}});
@@ -218,11 +220,18 @@ Result<JobRequest> parse_job_request(std::string_view text) {
   reader.expect("packBytes", pack_bytes > 0);
   request.pack_bytes = static_cast<std::uint64_t>(pack_bytes);
   request.nonce = reader.maybe_text("nonce");
+  // Jobs that an earlier release stored have none.
+  if (reader.has("requestId")) request.request_id = reader.text("requestId");
   request.manifest = read_manifest(reader.object("manifest"), complaint);
   request.warnings = read_warnings(reader.array("warnings"), complaint);
   request.notes = read_notes(reader.array("notes"), complaint);
   if (!complaint.empty()) return unreadable(fmt::format("member '{}'", complaint));
   return request;
+}
+
+std::string request_id_of(std::string_view text) {
+  const auto request = parse_job_request(text);
+  return request ? request->request_id : std::string();
 }
 
 }  // namespace skill_verifier::service

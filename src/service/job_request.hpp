@@ -20,6 +20,7 @@ struct JobRequest {
   std::string tree_digest;
   std::uint64_t pack_bytes = 0;
   std::optional<std::string> nonce;
+  std::string request_id;  ///< of the HTTP request that submitted it: for log lines of whatever life runs it
   skill::Manifest manifest;
   std::vector<skill::Diagnostic> warnings;
   std::vector<skill::PackageNote> notes;
@@ -29,5 +30,7 @@ struct JobRequest {
 std::string to_json(const JobRequest& request);
 /// Errors: internal `request_unreadable`.
 Result<JobRequest> parse_job_request(std::string_view text);
+/// For log lines; empty where the text has none, or is not readable.
+std::string request_id_of(std::string_view text);
 
 }  // namespace skill_verifier::service

@@ -145,25 +145,33 @@ core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr or
   co_return evidence;
 }
 
+template <class Wanted>
+Wanted JobRunner::wanted_of(const Order& order, sandbox::Image image) const {
+  Wanted wanted;
+  wanted.job_id = order.job.id;
+  wanted.request_id = order.request.request_id;
+  wanted.attempt = order.job.attempt;
+  wanted.image = std::move(image);
+  wanted.pack = store_.pack_path(order.job.id);
+  wanted.pack_bytes = order.request.pack_bytes;
+  wanted.limits = options_.limits;
+  return wanted;
+}
+
 core::awaitable<Result<sandbox::PrepareResult>> JobRunner::prepare(EntryPtr entry, OrderPtr order,
                                                                    sandbox::Image image) {
   const bool stopped = co_await core::cancelled();
   if (stopped) co_return was_cancelled();
-  const auto& [job, request, plan] = *order;
+  const Plan& plan = order->plan;
   entry->log.heading(fmt::format("test_deps: {}", shown(plan.deps->argv)));
-  sandbox::PrepareRequest wanted;
-  wanted.job_id = job.id;
-  wanted.attempt = job.attempt;
-  wanted.image = std::move(image);
-  wanted.tree_digest = request.tree_digest;
-  wanted.pack = store_.pack_path(job.id);
-  wanted.pack_bytes = request.pack_bytes;
+  auto wanted = wanted_of<sandbox::PrepareRequest>(*order, std::move(image));
+  wanted.tree_digest = order->request.tree_digest;
   wanted.deps = *plan.deps;
   wanted.bridge_network = plan.deps_bridge;
-  wanted.limits = options_.limits;
-  const auto limit = plan.deps->timeout + options_.sandbox_overhead;
+  // No deadline here: the wait for an equal job's turn is not this one's time.
+  wanted.overhead = options_.sandbox_overhead;
   auto preparing = sandbox_.prepare(std::move(wanted), sink_of(entry));
-  auto prepared = co_await core::with_deadline(std::move(preparing), limit, "test_deps");
+  auto prepared = co_await std::move(preparing);
   if (!prepared) co_return prepared.error();
   if (prepared->cached)
     entry->log.heading("test_deps: taken from the cache");
@@ -178,18 +186,12 @@ core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, Orde
                                                             std::optional<std::string> prepared_id) {
   const bool stopped = co_await core::cancelled();
   if (stopped) co_return was_cancelled();
-  const auto& [job, request, plan] = *order;
+  const Plan& plan = order->plan;
   entry->log.heading(fmt::format("test_command: {}", shown(plan.test->argv)));
-  sandbox::RunRequest wanted;
-  wanted.job_id = job.id;
-  wanted.attempt = job.attempt;
-  wanted.image = std::move(image);
+  auto wanted = wanted_of<sandbox::RunRequest>(*order, std::move(image));
   wanted.prepared_id = std::move(prepared_id);
-  wanted.pack = store_.pack_path(job.id);
-  wanted.pack_bytes = request.pack_bytes;
   wanted.command = *plan.test;
   wanted.bridge_network = plan.test_bridge;
-  wanted.limits = options_.limits;
   const auto limit = plan.test->timeout + options_.sandbox_overhead;
   auto running = sandbox_.run(std::move(wanted), sink_of(entry));
   auto run = co_await core::with_deadline(std::move(running), limit, "test_command");
@@ -203,7 +205,8 @@ core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPt
     attestation.note = kNoTee;
     co_return attestation;
   }
-  auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash));
+  attest::QuoteFor whom{entry->id, entry->request_id};
+  auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash), std::move(whom));
   auto quote = co_await core::with_deadline(std::move(quoting), options_.quote_timeout, "quote");
   if (quote) {
     attestation.quote = std::move(*quote);
@@ -212,7 +215,8 @@ core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPt
   const Error& error = quote.error();
   const bool stopped = co_await core::cancelled();
   if (stopped) co_return was_cancelled();
-  log::warn("no quote", {{"job", entry->id}, {"code", error.id}, {"message", error.message}});
+  log::warn("no quote",
+            {{"job", entry->id}, {"request", entry->request_id}, {"code", error.id}, {"message", error.message}});
   entry->log.heading(fmt::format("no quote: {}", error.message));
   if (options_.attestation_required)
     co_return Error{Errc::rejected, "attestation_unavailable",

@@ -37,6 +37,9 @@ class JobRunner {
   core::awaitable<Result<store::JobOutcome>> judge_job(EntryPtr entry, store::Job job, std::function<void()> tested);
   core::awaitable<Result<void>> check_pack(OrderPtr order);
   core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order);
+  /// What both phases ask of the sandbox alike.
+  template <class Wanted>
+  Wanted wanted_of(const Order& order, sandbox::Image image) const;
   core::awaitable<Result<sandbox::PrepareResult>> prepare(EntryPtr entry, OrderPtr order, sandbox::Image image);
   core::awaitable<Result<sandbox::RunResult>> test(EntryPtr entry, OrderPtr order, sandbox::Image image,
                                                    std::optional<std::string> prepared_id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "service/job_request.hpp"
 #include "skill_verifier/core/log.hpp"
 
 namespace skill_verifier::service {
@@ -33,10 +34,20 @@ Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& cl
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, bool recovered) {
+void Scheduler::add(const std::string& id, const std::string& request_id) {
   auto entry = std::make_shared<Entry>(executor_, id);
-  entry->recovered = recovered;
-  entries_[id] = entry;
+  entry->request_id = request_id;
+  enqueue(std::move(entry));
+}
+
+void Scheduler::recover(const std::string& id) {
+  auto entry = std::make_shared<Entry>(executor_, id);
+  entry->recovered = true;
+  enqueue(std::move(entry));
+}
+
+void Scheduler::enqueue(EntryPtr entry) {
+  entries_[entry->id] = entry;
   queue_.push_back(std::move(entry));
   pump();
 }
@@ -99,7 +110,8 @@ core::awaitable<Attempt> Scheduler::guarded_attempt(EntryPtr entry) {
     Attempt attempt = co_await this->attempt(entry);
     co_return attempt;
   } catch (const std::exception& exception) {
-    log::error("job ended by an exception", {{"job", entry->id}, {"what", exception.what()}});
+    log::error("job ended by an exception",
+               {{"job", entry->id}, {"request", entry->request_id}, {"what", exception.what()}});
   }
   Attempt broken;
   broken.fault = Error{Errc::internal, "internal", "the verifier made a mistake with this job",
@@ -115,7 +127,9 @@ core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
     co_return none;
   }
   entry->begun = true;
-  log::info("job started", {{"job", entry->id}, {"attempt", job->attempt}, {"skill", job->skill_id}});
+  if (entry->request_id.empty()) entry->request_id = request_id_of(job->request);
+  log::info("job started",
+            {{"job", entry->id}, {"request", entry->request_id}, {"attempt", job->attempt}, {"skill", job->skill_id}});
   auto tested = [this, entry] { release_slot(entry); };
   co_return co_await runner_.run(entry, std::move(*job), std::move(tested));
 }
@@ -135,8 +149,10 @@ core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
     co_await give_back(entry, AttemptCounts::no);
     forget(entry);
   } else if (may_try_again(entry, attempt.fault)) {
-    log::warn("job to be tried again",
-              {{"job", entry->id}, {"code", attempt.fault.id}, {"message", attempt.fault.message}});
+    log::warn("job to be tried again", {{"job", entry->id},
+                                        {"request", entry->request_id},
+                                        {"code", attempt.fault.id},
+                                        {"message", attempt.fault.message}});
     entry->log.heading("fault: " + attempt.fault.message + "; to be tried again");
     co_await give_back(entry, AttemptCounts::yes);
     if (entry->removing) {
@@ -159,7 +175,10 @@ core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outc
   auto finish = [this, entry, outcome] { return store_.finish(entry->id, outcome); };
   const bool finished = co_await persist(entry, std::move(finish));
   if (finished)
-    log::info("job ended", {{"job", entry->id}, {"state", store::to_string(outcome.state)}, {"error", outcome.error}});
+    log::info("job ended", {{"job", entry->id},
+                            {"request", entry->request_id},
+                            {"state", store::to_string(outcome.state)},
+                            {"error", outcome.error}});
   forget(entry);
 }
 
@@ -184,7 +203,8 @@ core::awaitable<bool> Scheduler::persist(EntryPtr entry, std::function<core::awa
     const auto written = co_await std::move(writing);
     if (written) co_return true;
     const Error& error = written.error();
-    log::error("job not stored", {{"job", entry->id}, {"code", error.id}, {"message", error.message}});
+    log::error("job not stored",
+               {{"job", entry->id}, {"request", entry->request_id}, {"code", error.id}, {"message", error.message}});
     // Unwritten, the job stays as the store last saw it, and the next life takes it up from there.
     if (error.code != Errc::unavailable || stopping_) co_return false;
     co_await stopped_.wait(pause_after(failures));

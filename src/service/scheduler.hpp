@@ -34,7 +34,9 @@ class Scheduler {
   bool has_room() const { return queue_.size() + promised_ < options_.queue; }
 
   /// Queues a job that is pending in the store and begins it as soon as a worker is free.
-  void add(const std::string& id, bool recovered);
+  void add(const std::string& id, const std::string& request_id);
+  /// The same for a job of an earlier life.
+  void recover(const std::string& id);
   /// Null when the job is final, or not of this life.
   EntryPtr find(const std::string& id) const;
   /// Cancels the job and waits until it is final; at once when it is not known here. False when `limit` passed first.
@@ -47,6 +49,7 @@ class Scheduler {
   bool draining() const { return draining_; }
 
  private:
+  void enqueue(EntryPtr entry);
   void pump();
   void activate(const EntryPtr& entry);
   void release_slot(const EntryPtr& entry);

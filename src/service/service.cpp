@@ -92,13 +92,15 @@ awaitable<Result<void>> Service::start() {
 awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
   if (job.attempt < options.max_starts) {
     log::info("job resumed", {{"job", job.id}, {"attempts", job.attempt}});
-    scheduler.add(job.id, true);
+    scheduler.recover(job.id);
     co_return Result<void>{};
   }
   const Error exhausted(Errc::internal, "attempts_exhausted",
                         fmt::format("the job was begun {} times and never came to an end", job.attempt),
                         "look into the service's log for why it stopped each time");
-  log::error("job given up", {{"job", job.id}, {"attempts", job.attempt}});
+  const auto stored = co_await store.find(job.id);
+  const auto request_id = stored ? request_id_of(stored->request) : std::string();
+  log::error("job given up", {{"job", job.id}, {"request", request_id}, {"attempts", job.attempt}});
   store::JobOutcome outcome;
   outcome.state = store::JobState::failed;
   outcome.completed_at = clock.now();
@@ -147,7 +149,7 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   if (!stored) co_return stored.error();
   log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!impl_->scheduler.draining()) impl_->scheduler.add(stored->id, false);
+  if (!impl_->scheduler.draining()) impl_->scheduler.add(stored->id, request_id);
   co_return stored;
 }
 

@@ -44,7 +44,7 @@ class DstackQuoterTest : public testing::Test {
     server_.emplace(std::move(handler), ScriptedServer::Transport::unix_socket);
     quoter_.emplace(io_.get_executor(), server_->url(), options_);
   }
-  Result<Quote> quote(std::uint8_t byte) { return await(io_, quoter_->quote(filled(byte))); }
+  Result<Quote> quote(std::uint8_t byte) { return await(io_, quoter_->quote(filled(byte), {})); }
   /// The error of a quote when the agent answers just this.
   Error refusal(Reply reply) {
     serve(in_order({std::move(reply)}));
@@ -60,7 +60,8 @@ class DstackQuoterTest : public testing::Test {
 };
 
 awaitable<void> quote_into(DstackQuoter& quoter, ReportData data, std::vector<Result<Quote>>& results) {
-  auto result = co_await quoter.quote(data);
+  QuoteFor nobody;
+  auto result = co_await quoter.quote(data, std::move(nobody));
   results.push_back(std::move(result));
 }
 
@@ -110,7 +111,7 @@ TEST_F(DstackQuoterTest, CallsAQuoteUnderIntelsRootByItsName) {
   ReportData data;
   std::copy_n(quoted.begin() + 568, data.size(), data.begin());
   serve(in_order({Reply::json(200, body)}));
-  const auto result = await(io_, quoter_->quote(data));
+  const auto result = await(io_, quoter_->quote(data, {}));
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->tee_type, "intel-tdx");
 }
@@ -215,6 +216,15 @@ TEST_F(DstackQuoterTest, EndsWhenTheAgentDoesNotAnswer) {
   EXPECT_EQ(result.error().code, Errc::timed_out);
   EXPECT_EQ(result.error().id, "quote_timed_out");
   EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(DstackQuoterTest, SaysWhoseQuoteItTriesAgain) {
+  options_.attempts = 2;
+  serve([](const ReceivedRequest&) { return Reply::json(500, "{}"); });
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(await(io_, quoter_->quote(filled(1), {"the-job", "the-request"})));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("quote failed, trying again job=the-job request=the-request"));
 }
 
 TEST_F(DstackQuoterTest, SaysWhenNobodyListens) {

@@ -177,7 +177,7 @@ TEST_F(SimulatorTest, ServesTheQuoter) {
   start();
   DstackQuoter quoter(io_.get_executor(), socket(), {});
   const auto data = report_data(kResultTag, std::string(64, 'a'));
-  const auto quote = await(io_, quoter.quote(data));
+  const auto quote = await(io_, quoter.quote(data, {}));
   ASSERT_TRUE(quote) << quote.error().message;
   EXPECT_EQ(quote->tee_type, "simulated");
   EXPECT_THAT(quote->vm_config, HasSubstr("os_image_hash"));
@@ -190,7 +190,7 @@ TEST_F(SimulatorTest, IsCaughtWhenItQuotesOtherBytes) {
   agent_options_.zero_report_data = true;
   start();
   DstackQuoter quoter(io_.get_executor(), socket(), {});
-  const auto quote = await(io_, quoter.quote(report_data(kResultTag, "x")));
+  const auto quote = await(io_, quoter.quote(report_data(kResultTag, "x"), {}));
   ASSERT_FALSE(quote);
   EXPECT_EQ(quote.error().id, "quote_mismatch");
 }
@@ -201,7 +201,7 @@ TEST_F(SimulatorTest, FailsAsManyQuotesAsAsked) {
   DstackOptions options;
   options.backoff = 1ms;
   DstackQuoter quoter(io_.get_executor(), socket(), options);
-  EXPECT_TRUE(await(io_, quoter.quote(report_data(kResultTag, "x"))));
+  EXPECT_TRUE(await(io_, quoter.quote(report_data(kResultTag, "x"), {})));
 }
 
 TEST_F(SimulatorTest, TakesItsTimeForAQuoteAndServesOthersMeanwhile) {
@@ -211,7 +211,7 @@ TEST_F(SimulatorTest, TakesItsTimeForAQuoteAndServesOthersMeanwhile) {
   options.timeout = 50ms;
   options.attempts = 1;
   DstackQuoter slow(io_.get_executor(), socket(), options);
-  EXPECT_EQ(await(io_, slow.quote(report_data(kResultTag, "x"))).error().id, "quote_timed_out");
+  EXPECT_EQ(await(io_, slow.quote(report_data(kResultTag, "x"), {})).error().id, "quote_timed_out");
   EXPECT_TRUE(await(io_, slow.info()));
 }
 

@@ -100,6 +100,7 @@ class ContainersTest : public testing::Test {
   Result<std::string> create() {
     ContainerSpec spec;
     spec.job_id = "job";
+    spec.request_id = "req";
     return test::await(io_, containers_->create(std::move(spec)));
   }
   void settle() { EXPECT_TRUE(test::await(io_, containers_->settle(20s))); }
@@ -149,9 +150,12 @@ TEST_F(ContainersTest, DoesNotLookForWhatTheEngineRefused) {
 TEST_F(ContainersTest, TriesOnWithAContainerThatWouldNotGoInTime) {
   const auto created = create();
   ASSERT_TRUE(created.has_value());
+  testing::internal::CaptureStderr();
   forgetful_.refuse_removals(6);  // more than fit into the limit of 300 ms
   EXPECT_FALSE(test::await(io_, containers_->remove(*created)));
   settle();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("container cannot be removed job=job request=req"));
   EXPECT_EQ(forgetful_.containers(), std::set<std::string>{});
 }
 

@@ -107,6 +107,7 @@ class FakeInitStream final : public net::Stream {
     bool end_at_once = false;
     std::size_t piece = 1u << 20;  ///< most bytes that one read gives
     bool stuck_writes = false;     ///< no write ever completes
+    core::Duration pace{};         ///< what passes before every read gives its piece
   };
   struct Log {
     std::vector<sandbox::init::HostFrame> types;
@@ -124,6 +125,7 @@ class FakeInitStream final : public net::Stream {
       const bool woken = co_await changed_.wait();
       if (!woken) co_return Error{Errc::cancelled, "read cancelled"};
     }
+    if (script_.pace > core::Duration::zero()) co_await core::sleep_for(script_.pace);
     if (log_->closed) co_return Error{Errc::cancelled, "stream closed"};
     const auto count = std::min({buffer.size(), to_host_.size(), script_.piece});
     std::copy_n(to_host_.begin(), count, buffer.begin());

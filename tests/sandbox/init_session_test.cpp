@@ -261,12 +261,47 @@ TEST_F(InitSessionTest, LeavesTheJudgementOfAVanishedInitToTheCaller) {
 TEST_F(InitSessionTest, StopsWaitingForASilentInitAtTheDeadline) {
   conversation_.timeout = std::chrono::milliseconds(20);
   conversation_.grace = std::chrono::milliseconds(20);
+  conversation_.late = std::chrono::seconds(30);
   in_run_ = test::started_frame();
   const auto seen = talk();
   ASSERT_TRUE(seen.has_value());
   EXPECT_TRUE(seen->deadline_passed);
   EXPECT_FALSE(seen->exit.has_value());
   EXPECT_GE(seen->waited, std::chrono::milliseconds(40));
+  EXPECT_LT(seen->waited, conversation_.late) << "nothing was arriving";
+}
+
+TEST_F(InitSessionTest, TakesAReportThatIsArrivingAtTheDeadline) {
+  conversation_.timeout = std::chrono::milliseconds(20);
+  conversation_.grace = std::chrono::milliseconds(20);
+  conversation_.late = std::chrono::seconds(20);
+  script_.piece = 20;
+  script_.pace = std::chrono::milliseconds(5);
+  ExitFields exit;
+  exit.out_total = 500;
+  exit.out_tail = std::string(50, 't');
+  in_run_ = test::started_frame() + test::out_frame(std::string(50, 'o')) + test::exit_frame(exit);
+  const auto seen = talk();
+  ASSERT_TRUE(seen.has_value()) << seen.error().message;
+  EXPECT_GT(seen->waited, std::chrono::milliseconds(40));
+  EXPECT_FALSE(seen->deadline_passed);
+  ASSERT_TRUE(seen->exit.has_value());
+  EXPECT_EQ(seen->exit->out_tail, exit.out_tail);
+}
+
+TEST_F(InitSessionTest, DoesNotWaitForeverForAReportThatTrickles) {
+  conversation_.timeout = std::chrono::milliseconds(20);
+  conversation_.grace = std::chrono::milliseconds(20);
+  conversation_.late = std::chrono::milliseconds(100);
+  script_.piece = 1;
+  script_.pace = std::chrono::milliseconds(5);
+  in_run_ = test::started_frame();
+  for (int i = 0; i < 50; ++i)
+    in_run_ += test::out_frame("o");
+  const auto seen = talk();
+  ASSERT_TRUE(seen.has_value()) << seen.error().message;
+  EXPECT_TRUE(seen->deadline_passed);
+  EXPECT_GE(seen->waited, std::chrono::milliseconds(140));
 }
 
 TEST_F(InitSessionTest, IsLostWhenInitNeverGreets) {

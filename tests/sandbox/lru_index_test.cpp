@@ -92,5 +92,21 @@ TEST(LruIndex, ForgetsById) {
   EXPECT_EQ(index.bytes(), 0u);
 }
 
+TEST(LruIndex, PutsBackAsTheNextToGo) {
+  LruIndex index(1000, 1);
+  index.insert({"a", "1", 1});
+  EXPECT_TRUE(index.restore({"b", "2", 1}));
+  ASSERT_EQ(index.surplus().size(), 1u);
+  EXPECT_EQ(index.surplus()[0].id, "2");
+}
+
+TEST(LruIndex, DoesNotPutBackOverANewerItemOfTheKey) {
+  LruIndex index(1000, 10);
+  index.insert({"a", "new", 1});
+  EXPECT_FALSE(index.restore({"a", "old", 1}));
+  EXPECT_EQ(index.find("a")->id, "new");
+  EXPECT_EQ(index.size(), 1u);
+}
+
 }  // namespace
 }  // namespace skill_verifier::sandbox

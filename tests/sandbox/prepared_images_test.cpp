@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sandbox/derived_images.hpp"
+#include "support/await.hpp"
+#include "support/scripted_server.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
@@ -48,6 +52,30 @@ TEST(DerivedKey, TellsImagesAndInitsApart) {
   EXPECT_EQ(derived_key("sha256:a", "i"), key);
   EXPECT_NE(derived_key("sha256:b", "i"), key);
   EXPECT_NE(derived_key("sha256:a", "j"), key);
+}
+
+TEST(PreparedImages, KeepTheNewImageWhenTheOldOneOfItsKeyWillNotGo) {
+  const test::Reply in_use = test::Reply::json(409, R"({"message":"image is being used"})");
+  test::ScriptedServer server(test::routes({{"GET /_ping", test::Reply::with(200, "OK", {{"Api-Version", "1.41"}})},
+                                            {"GET /version", test::Reply::json(200, R"({"MinAPIVersion":"1.12"})")},
+                                            {"DELETE /v1.41/images/old", in_use},
+                                            {"GET /v1.41/images/new/json", test::Reply::json(200, R"({"Id":"new"})")}}),
+                              test::ScriptedServer::Transport::unix_socket);
+  core::asio::io_context io{1};
+  Engine engine(io.get_executor(), *net::parse_endpoint(server.url()));
+  PreparedImages images(io.get_executor(), engine, "here", 1000, 10);
+  test::await(io, images.keep({"key", "old", 1}));
+  const auto lease = test::await(io, images.keep({"key", "new", 1}));
+  EXPECT_NE(lease, nullptr);
+  const auto found = test::await(io, images.find("key"));
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  ASSERT_TRUE(found->has_value());
+  EXPECT_EQ((*found)->id, "new");
+  // And the old one is not forgotten.
+  test::await(io, images.keep({"other", "third", 1}));
+  const auto is_removal = [](const test::ReceivedRequest& request) { return request.method == "DELETE"; };
+  const auto asked = server.requests();
+  EXPECT_GE(std::ranges::count_if(asked, is_removal), 2);
 }
 
 }  // namespace

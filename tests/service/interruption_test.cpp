@@ -138,6 +138,22 @@ TEST_F(InterruptionTest, ThoseWhoWaitForARemovedJobAreToldThatItIsGone) {
   EXPECT_TRUE(told == "job_not_found" || told == "cancelled") << told;
 }
 
+TEST_F(InterruptionTest, ALaterLifeStillKnowsWhoSubmittedAJob) {
+  hold_run();
+  auto wanted = submission();
+  wanted.request_id = "req-77";
+  const auto id = await(service_->submit(std::move(wanted)))->id;
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  stop();
+  testing::internal::CaptureStderr();
+  restart();
+  wait(id);
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("job started job=" + id + " request=req-77"));
+  EXPECT_THAT(log, HasSubstr("job ended job=" + id + " request=req-77"));
+  EXPECT_EQ(sandbox_.run_requests.back().request_id, "req-77");
+}
+
 TEST_F(InterruptionTest, AWorkerIsFreeAgainAfterARemoval) {
   options_.workers = 1;
   restart();

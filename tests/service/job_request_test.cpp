@@ -20,6 +20,7 @@ JobRequest full_request() {
   request.tree_digest = std::string(64, 'b');
   request.pack_bytes = 1234;
   request.nonce = "n 1~";
+  request.request_id = "req-1";
   auto& manifest = request.manifest;
   manifest.name = "demö";
   manifest.description = "two\nlines";
@@ -55,6 +56,7 @@ TEST(JobRequest, IsReadBackAsItWasWritten) {
   EXPECT_EQ(parsed->warnings[0].at.column, 7);
   EXPECT_EQ(parsed->notes[0].path, "run.sh");
   EXPECT_EQ(parsed->nonce, "n 1~");
+  EXPECT_EQ(parsed->request_id, "req-1");
 }
 
 TEST(JobRequest, KeepsWhatIsAbsentAbsent) {
@@ -87,6 +89,7 @@ TEST(JobRequest, RefusesTextThatIsNoRequest) {
 TEST(JobRequest, RefusesEveryMissingMember) {
   const Json whole = Json::parse(to_json(full_request()));
   for (const auto& item : whole.items()) {
+    if (item.key() == "requestId") continue;
     Json part = whole;
     part.erase(item.key());
     EXPECT_FALSE(parse_job_request(part.dump())) << item.key();
@@ -98,12 +101,21 @@ TEST(JobRequest, RefusesEveryMissingMember) {
   }
 }
 
+TEST(JobRequest, NeedsNoRequestId) {
+  Json older = Json::parse(to_json(full_request()));
+  older.erase("requestId");
+  const auto parsed = parse_job_request(older.dump());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->request_id, "");
+}
+
 TEST(JobRequest, RefusesMembersOfAnotherKind) {
   const std::vector<std::function<void(Json&)>> mutations{
       [](Json& j) { j["version"] = 2; },
       [](Json& j) { j["packBytes"] = 0; },
       [](Json& j) { j["packBytes"] = "1234"; },
       [](Json& j) { j["nonce"] = 5; },
+      [](Json& j) { j["requestId"] = 5; },
       [](Json& j) { j["warnings"] = Json::object(); },
       [](Json& j) { j["warnings"][0] = "text"; },
       [](Json& j) { j["manifest"]["timeoutMs"] = 0; },

@@ -185,6 +185,54 @@ TEST_F(LifecycleTest, ASandboxThatDoesNotAnswerIsAFaultNotAHang) {
   EXPECT_EQ(sandbox_.cancelled, 1);
 }
 
+TEST_F(LifecycleTest, TestDepsMayWaitForAnEqualJobsTurnWithoutLosingTheirOwnTime) {
+  options_.sandbox_overhead = std::chrono::nanoseconds(1);
+  options_.deps_timeout = std::chrono::milliseconds(1);
+  restart();
+  test::FakeStep<sandbox::PrepareResult> waiting;
+  waiting.hold = true;
+  sandbox::PrepareResult prepared;
+  prepared.run = FakeSandbox::exited(0);
+  prepared.image_id = "sha256:" + std::string(64, 'b');
+  waiting.answer = prepared;
+  sandbox_.prepares.push_back(waiting);
+  const auto id = submit(kWithDeps).id;
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  // The whole limit of the command passes many times over.
+  EXPECT_EQ(await(service_->wait(id, std::chrono::milliseconds(50)))->state, JobState::running);
+  ASSERT_EQ(sandbox_.prepare_requests.size(), 1u);
+  EXPECT_EQ(sandbox_.prepare_requests[0].overhead, options_.sandbox_overhead) << "the sandbox counts from the turn";
+  sandbox_.release();
+  EXPECT_EQ(sandbox_.cancelled, 0);
+  wait(id);
+  EXPECT_EQ(sandbox_.run_requests.size(), 1u);
+}
+
+TEST_F(LifecycleTest, EveryLogLineOfAJobNamesTheRequestThatSubmittedIt) {
+  quoter_used_ = &quoter_;
+  options_.attempts = 2;
+  restart();
+  quoter_.answers.push_back(Error{Errc::unavailable, "quote_unavailable", "nobody listens"});
+  sandbox_.runs.push_back(FakeSandbox::step(unreachable()));
+  testing::internal::CaptureStderr();
+  auto wanted = submission(kWithDeps);
+  wanted.request_id = "req-77";
+  const auto job = await(service_->submit(std::move(wanted)));
+  ASSERT_TRUE(job);
+  EXPECT_EQ(wait(job->id).state, JobState::completed);
+  std::istringstream log(testing::internal::GetCapturedStderr());
+  int lines = 0;
+  for (std::string line; std::getline(log, line); ++lines) {
+    EXPECT_THAT(line, testing::HasSubstr("job=" + job->id));
+    EXPECT_THAT(line, testing::HasSubstr("request=req-77"));
+  }
+  EXPECT_EQ(lines, 6) << "accepted, started, to be tried again, started, no quote, ended";
+  EXPECT_EQ(sandbox_.prepare_requests.at(0).request_id, "req-77");
+  EXPECT_EQ(sandbox_.run_requests.at(0).request_id, "req-77");
+  EXPECT_EQ(quoter_.asked_for.at(0).job_id, job->id);
+  EXPECT_EQ(quoter_.asked_for.at(0).request_id, "req-77");
+}
+
 TEST_F(LifecycleTest, AStoreThatCannotBeginAJobDoesNotSpoilItsAttempts) {
   store_->begin_failures = 10;
   const auto job = wait(submit().id);

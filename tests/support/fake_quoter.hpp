@@ -18,6 +18,7 @@ class FakeQuoter final : public attest::Quoter {
   std::deque<Result<attest::Quote>> answers;
   bool hold = false;  ///< every call waits for release() or its cancellation
   std::vector<attest::ReportData> asked;
+  std::vector<attest::QuoteFor> asked_for;
   int waiting = 0;
   int cancelled = 0;
 
@@ -43,7 +44,8 @@ class FakeQuoter final : public attest::Quoter {
     co_return true;
   }
 
-  core::awaitable<Result<attest::Quote>> quote(attest::ReportData data) override {
+  core::awaitable<Result<attest::Quote>> quote(attest::ReportData data, attest::QuoteFor whom) override {
+    asked_for.push_back(std::move(whom));
     asked.push_back(data);
     if (hold) {
       ++waiting;

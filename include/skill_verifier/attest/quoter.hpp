@@ -22,6 +22,12 @@ struct Quote {
   std::string tee_type;   ///< `intel-tdx`, or `simulated` when the certificate chain does not end at Intel's root
 };
 
+/// Who a quote is for, in log lines only.
+struct QuoteFor {
+  std::string job_id;
+  std::string request_id;
+};
+
 /// Who turns 64 bytes into a quote: the dstack guest agent, or a fake in tests.
 class Quoter {
  public:
@@ -30,7 +36,7 @@ class Quoter {
   /// or answered something that is not a quote; its words are in the message), timed_out `quote_timed_out`, cancelled
   /// `cancelled`, overloaded `quote_queue_full`, rejected `quote_mismatch` when the 64 bytes in the quote are not the
   /// ones asked for.
-  virtual awaitable<Result<Quote>> quote(ReportData data) = 0;
+  virtual awaitable<Result<Quote>> quote(ReportData data, QuoteFor whom) = 0;
 };
 
 struct DstackOptions {
@@ -57,7 +63,7 @@ class DstackQuoter final : public Quoter {
   /// Throws std::invalid_argument where `endpoint` is not one (net::parse_endpoint).
   DstackQuoter(core::asio::any_io_executor executor, std::string endpoint, DstackOptions options);
   ~DstackQuoter() override;
-  awaitable<Result<Quote>> quote(ReportData data) override;
+  awaitable<Result<Quote>> quote(ReportData data, QuoteFor whom) override;
   /// The agent's /Info answer as JSON text, for health and later for the service document. Unattested: only as good as
   /// the channel. One try; errors as for quote().
   awaitable<Result<std::string>> info();

@@ -19,6 +19,7 @@ struct DockerTimeouts {
   core::Duration start = std::chrono::seconds(60);        ///< create, attach, start, until init says that it is ready
   core::Duration unpack = std::chrono::seconds(60);       ///< from the first byte of the package to init's `unpacked`
   core::Duration grace = std::chrono::milliseconds(700);  ///< after the command's limit, until we kill the container
+  core::Duration late = std::chrono::milliseconds(250);   ///< on top of it, while init's report is arriving
   core::Duration remove = std::chrono::seconds(30);       ///< kill and removal of one container
   core::Duration pull = std::chrono::minutes(10);
   core::Duration commit = std::chrono::minutes(2);    ///< to keep what test_deps left, in init and in the engine each
