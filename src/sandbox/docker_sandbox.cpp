@@ -99,6 +99,7 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink);
+  awaitable<void> discard(LiveContainer live);
   awaitable<Result<PrepareResult>> find_or_make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
@@ -235,7 +236,6 @@ Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Im
   conversation.env = command_environment(image.env, command.env);
   conversation.timeout = std::clamp(command.timeout, kShortestTimeout, std::max(limits.max_timeout, kShortestTimeout));
   conversation.kept_bytes = std::min<std::uint64_t>(limits.output_bytes, init::kMaxKept);
-  conversation.ready_limit = options_.timeouts.start;
   conversation.unpack_limit = options_.timeouts.unpack;
   conversation.grace = options_.timeouts.grace;
   conversation.late = options_.timeouts.late;
@@ -268,10 +268,16 @@ awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRe
   job.conversation = conversation_of(request.command, request.image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.use_prepared = request.prepared_id.has_value();
-  auto ran = co_await runner_.run(std::move(job), std::move(sink));
-  if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+  job.conversation.sink = std::move(sink);
+  auto ran = co_await runner_.run(std::move(job));
+  co_await discard(std::move(ran.live));
   if (!ran.result) co_return as_lost(ran.result.error());
   co_return std::move(ran.result);
+}
+
+awaitable<void> DockerSandbox::discard(LiveContainer live) {
+  if (live.session) co_await live.session->end();
+  if (!live.id.empty()) co_await containers_.discard(std::move(live.id));
 }
 
 awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, OutputSink sink) {
@@ -306,20 +312,21 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
   job.conversation.mode = init::Mode::prepare;
   job.conversation.pack = std::move(request.pack);
   job.disk = disk_limits();
-  auto ran = co_await runner_.run(std::move(job), std::move(sink));
+  job.conversation.sink = std::move(sink);
+  auto ran = co_await runner_.run(std::move(job));
   if (!ran.result) {
     if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
-    if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+    co_await discard(std::move(ran.live));
     co_return as_lost(ran.result.error());
   }
   PrepareResult result;
   result.run = std::move(*ran.result);
   if (result.run.outcome != Outcome::exited || result.run.exit_code != 0) {
-    co_await containers_.discard(std::move(ran.container));
+    co_await discard(std::move(ran.live));
     co_return result;
   }
-  auto kept = co_await keep_prepared(ran.container, base_id, std::move(key));
-  co_await containers_.discard(std::move(ran.container));
+  auto kept = co_await keep_prepared(ran.live.id, base_id, std::move(key));
+  co_await discard(std::move(ran.live));
   if (!kept) co_return core::with_context(as_lost(kept.error()), "keep the prepared image");
   result.image_id = std::move(kept->first);
   result.lease = std::move(kept->second);
