@@ -98,6 +98,7 @@ awaitable<void> InitSession::pump() {
 }
 
 awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
+  const auto begin = steady_clock::now();
   SKILL_VERIFIER_CO_TRY_VOID(co_await write(init::encode_hello(conversation.mode), conversation.unpack_limit));
   phase_ = Phase::unpacking;
   if (conversation.use_prepared) {
@@ -105,6 +106,7 @@ awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
   } else {
     SKILL_VERIFIER_CO_TRY_VOID(co_await deliver_package(conversation.pack, conversation.unpack_limit));
   }
+  seen_.unpacking = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
   const auto mode = conversation.mode;
   const auto finish_limit = conversation.finish_limit;
   SKILL_VERIFIER_CO_TRY_VOID(co_await run_command(std::move(conversation)));

@@ -70,11 +70,13 @@ awaitable<Started> JobRunner::start(ContainerSpec spec) {
 
 awaitable<Ran> JobRunner::run(Job job) {
   auto started = co_await start(job.spec);
-  if (!started.error) co_return co_await run_in(std::move(started.live), std::move(job));
+  if (started.error) co_return co_await not_started(std::move(started), job.spec);
+  co_return co_await run_in(std::move(started.live), std::move(job));
+}
+
+awaitable<Ran> JobRunner::not_started(Started started, ContainerSpec spec) {
   Ran ran{std::move(started.live), *started.error};
-  if (started.error->id == "sandbox_lost") {
-    ran.result = co_await verdict(ran.live.id, *started.error, job.spec.limits);
-  }
+  if (started.error->id == "sandbox_lost") ran.result = co_await verdict(ran.live.id, *started.error, spec.limits);
   co_return ran;
 }
 
@@ -83,9 +85,14 @@ awaitable<Ran> JobRunner::run_in(LiveContainer live, Job job) {
   Ran ran{std::move(live), Error{Errc::internal, "internal", "no verdict"}};
   ran.command_sent = ran.live.session->command_sent();
   if (!seen) note_loss(*ran.live.session, seen.error(), job.spec);
+  const auto package = seen ? seen->unpacking : std::chrono::microseconds(0);
+  const auto command = seen ? seen->waited : std::chrono::microseconds(0);
   const bool left_open = seen && seen->exit && job.conversation.mode == init::Mode::test;
   if (!left_open) ran.live.session.reset();
   ran.result = co_await verdict(ran.live.id, std::move(seen), job.spec.limits);
+  if (!ran.result) co_return ran;
+  ran.result->timing.package = package;
+  ran.result->timing.command = command;
   co_return ran;
 }
 

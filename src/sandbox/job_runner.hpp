@@ -49,6 +49,8 @@ class JobRunner {
   awaitable<Started> start(ContainerSpec spec);
   /// The job in a new container of its own. Errors in Ran::result: as Sandbox's.
   awaitable<Ran> run(Job job);
+  /// What a start that failed means for the job.
+  awaitable<Ran> not_started(Started started, ContainerSpec spec);
   /// The job in a container that waits for one.
   awaitable<Ran> run_in(LiveContainer live, Job job);
 
