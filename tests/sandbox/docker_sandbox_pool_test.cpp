@@ -41,9 +41,11 @@ class DockerSandboxPoolTest : public DockerFixture {
   }
   bool until(const std::function<bool()>& reached) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!reached() && std::chrono::steady_clock::now() < end)
+    while (std::chrono::steady_clock::now() < end) {
+      if (reached()) return true;
       test::await(io_, pause());
-    return reached();
+    }
+    return false;
   }
   static core::awaitable<void> pause() { co_await core::sleep_for(std::chrono::milliseconds(5)); }
 
@@ -113,11 +115,10 @@ TEST_F(DockerSandboxPoolTest, TellsAWaitingContainerNothingOfAnyJob) {
   ASSERT_TRUE(until_ready(1));
   const auto waiting = of_role(Role::pool);
   ASSERT_EQ(waiting.size(), 1u);
-  EXPECT_EQ(waiting[0].labels.size(), 3u);
   for (const auto& [name, value] : waiting[0].labels) {
-    EXPECT_NE(name, kLabelJob);
-    EXPECT_NE(name, kLabelAttempt);
-    EXPECT_EQ(value.find(id), std::string::npos);
+    EXPECT_EQ(value.find(id), std::string::npos) << name;
+    // The image brings them along, empty.
+    if (name == kLabelJob || name == kLabelAttempt) EXPECT_EQ(value, "");
   }
 }
 
@@ -258,6 +259,7 @@ TEST_F(DockerSandboxPoolTest, IsAsItWasAfterTheEngineWasAway) {
   const auto engine = endpoint();
   if (engine.kind != net::Endpoint::Kind::unix_socket) GTEST_SKIP() << "the engine is not at a Unix socket";
   test::EngineRelay relay(io_, folder_ / "relay.sock", engine.host);
+  const auto host = options_.docker_host;
   stop();
   options_.docker_host = "unix://" + (folder_ / "relay.sock").string();
   start();
@@ -270,6 +272,7 @@ TEST_F(DockerSandboxPoolTest, IsAsItWasAfterTheEngineWasAway) {
   ASSERT_TRUE(until_ready(1));
   EXPECT_TRUE(must_run(shell("true")).timing.warm);
   stop();
+  options_.docker_host = host;
   start();
 }
 
@@ -303,7 +306,7 @@ TEST_F(DockerSandboxPoolTest, RecoversFromALackOfDescriptors) {
   for (int i = 0; i < 3; ++i)
     (void)run(shell("true"));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &full), 0);
-  ASSERT_TRUE(until_ready(1));
+  ASSERT_TRUE(until([this] { return state().ready >= 1; }));
   EXPECT_TRUE(must_run(shell("true")).timing.warm);
 }
 
