@@ -10,6 +10,7 @@
 #include "app/wiring.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/json.hpp"
+#include "skill_verifier/sandbox/one_shot.hpp"
 
 namespace skill_verifier::app {
 namespace {
@@ -94,7 +95,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   if (error || !mkdtemp(scratch.data())) return report_error({Errc::unavailable, "no temporary directory to work in"});
   config->data_dir = scratch;
   config->memory_storage = true;
-  if (config->sandbox.instance.empty()) config->sandbox.instance = "cli-" + core::random_hex(8);
+  if (config->sandbox.instance.empty()) config->sandbox.instance = sandbox::to_instance(sandbox::this_process());
   config->sandbox.keep_images = false;
   config->service.drain = std::chrono::seconds(0);
   config->service.allow_any_path = true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/file_chunks.hpp"
+#include "sandbox/image_reference.hpp"
 #include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
 #include "sandbox/prepared_images.hpp"
@@ -25,6 +27,7 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/core/sha2.hpp"
+#include "skill_verifier/sandbox/one_shot.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
@@ -67,10 +70,24 @@ Error cancelled_error() {
   return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
 }
 
-/// A name that can only be an image that is here already.
-bool is_image_id(std::string_view reference) {
-  return reference.starts_with("sha256:");
+std::string instance_of(const Labels& labels) {
+  const auto found = std::ranges::find(labels, kLabelInstance, [](const auto& label) { return label.first; });
+  return found == labels.end() ? std::string() : found->second;
 }
+
+/// Knows what nobody uses any more.
+class Abandoned {
+ public:
+  /// `created` is Unix time.
+  bool owns(const Labels& labels, std::int64_t created) const {
+    const auto process = parse_one_shot(instance_of(labels));
+    return process && is_gone(*process, self_, now_ - created, start_of);
+  }
+
+ private:
+  ProcessName self_ = this_process();
+  std::int64_t now_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+};
 
 /// Somebody else took the container away: not a fault of the job.
 Error as_lost(Error error) {
@@ -120,7 +137,8 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
                                                                            std::string key);
   awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
-  awaitable<void> remove_images();
+  awaitable<void> remove_images(std::string instance);
+  awaitable<void> remove_abandoned();
   Error not_allowed(const std::string& reference) const;
   template <class Request>
   ContainerSpec spec_of(Role role, std::string image_id, const Request& request) const;
@@ -156,6 +174,7 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   for (const auto& id : stuck) {
     warnings.push_back(fmt::format("container {} of an earlier life cannot be removed yet", id));
   }
+  co_await remove_abandoned();
   SKILL_VERIFIER_CO_TRY_VOID(co_await prepared_.load(init.sha256));
   derived_ = std::make_unique<DerivedImages>(executor_, engine_, containers_, std::move(init));
   co_await derived_->remove_stale();
@@ -164,7 +183,29 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   log::info(
       "docker engine ready",
       {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
+  // Whoever uses it once sees in the result which image it was.
+  const auto unpinned = options_.keep_images ? list_unpinned(options_.images) : std::string();
+  if (!unpinned.empty()) log::warn("runtimes without a digest: their tags can be moved", {{"runtimes", unpinned}});
   co_return warnings;
+}
+
+/// What killed processes left that used the engine for one job: nobody else will start under their instance again.
+awaitable<void> DockerSandbox::remove_abandoned() {
+  const std::vector<std::string> labels = {kLabelInstance};
+  const auto containers = co_await engine_.list_containers(labels);
+  const auto images = co_await engine_.list_images(labels);
+  if (!containers || !images) co_return;
+  const Abandoned abandoned;
+  for (const auto& container : *containers) {
+    if (abandoned.owns(container.labels, container.created)) containers_.remove_later(container.id);
+  }
+  co_await containers_.settle(kOrphanLimit);
+  std::set<std::string> instances;
+  for (const auto& image : *images) {
+    if (abandoned.owns(image.labels, image.created)) instances.insert(instance_of(image.labels));
+  }
+  for (const auto& instance : instances)
+    co_await remove_images(instance);
 }
 
 awaitable<Result<InitProgram>> DockerSandbox::load_init() {
@@ -452,13 +493,13 @@ awaitable<void> DockerSandbox::stop() {
   // What still tries refers to this object.
   co_await containers_.settle(options_.timeouts.remove);
   co_await containers_.close();
-  if (!options_.keep_images) co_await remove_images();
+  if (!options_.keep_images) co_await remove_images(options_.instance);
 }
 
-awaitable<void> DockerSandbox::remove_images() {
+awaitable<void> DockerSandbox::remove_images(std::string instance) {
   // A prepared image stands on a derived one, which cannot go first.
   for (const auto* kind : {kPreparedKind, kDerivedKind}) {
-    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, options_.instance),
+    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance),
                                              fmt::format("{}={}", kLabelImage, kind)};
     const auto images = co_await engine_.list_images(labels);
     if (!images) co_return;

@@ -214,14 +214,14 @@ Result<std::string> read_image_id(std::string_view text) {
 
 std::uint64_t ChangeCounter::add(std::string_view piece) {
   // Every entry has this member once, and no path can hold it: a quote is escaped in JSON.
-  constexpr std::string_view kMember = "\"Kind\"";
+  constexpr std::string_view member = "\"Kind\"";
   carry_.append(piece);
   std::size_t from = 0;
-  for (auto at = carry_.find(kMember); at != std::string::npos; at = carry_.find(kMember, from)) {
+  for (auto at = carry_.find(member); at != std::string::npos; at = carry_.find(member, from)) {
     ++count_;
-    from = at + kMember.size();
+    from = at + member.size();
   }
-  from = std::max(from, carry_.size() - std::min(carry_.size(), kMember.size() - 1));
+  from = std::max(from, carry_.size() - std::min(carry_.size(), member.size() - 1));
   carry_.erase(0, from);
   return count_;
 }

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <sstream>
+
 #include "e2e/harness.hpp"
 
 namespace skill_verifier::e2e {
@@ -65,12 +68,43 @@ TEST(Verify, LeavesNoImageInTheEngine) {
   EXPECT_EQ(docker({"images", "-aq"}), before);
 }
 
-TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
-  SKILL_VERIFIER_NEEDS_ENGINE();
-  const TempDir work;
+void write_sleeper(const TempDir& work) {
   work.write(
       "sleeper/SKILL.md",
       "---\nname: sleeper\ndescription: Sleeps.\nmetadata:\n  test_command: sleep 100\n  test_timeout: 120s\n---\n");
+}
+
+TEST(Verify, LeavesToTheNextWhatItCouldNotRemoveWhenKilled) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  write_sleeper(work);
+  const std::vector<std::string> containers = {"ps", "--filter", "label=skill-verifier.role=test", "--format",
+                                               "{{.Label \"skill-verifier.instance\"}}"};
+  Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
+                   "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1"},
+                  {{"DOCKER_HOST", docker_host()}}, work.path() / "log");
+  const std::string own = "-" + std::to_string(process.pid()) + "-";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::string instance;
+  while (instance.empty() && process.running() && std::chrono::steady_clock::now() < end) {
+    std::istringstream lines(docker(containers));
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("cli-") && line.find(own) != std::string::npos) instance = line;
+  }
+  ASSERT_NE(instance, "") << process.log();
+  process.signal(SIGKILL);
+  process.wait(std::chrono::seconds(30));
+  const std::string label = "label=skill-verifier.instance=" + instance;
+  EXPECT_NE(docker({"images", "-aq", "--filter", label}), "");
+  EXPECT_EQ(verify("hello-world").exit_code, 0);
+  EXPECT_EQ(docker({"ps", "-aq", "--filter", label}), "");
+  EXPECT_EQ(docker({"images", "-aq", "--filter", label}), "");
+}
+
+TEST(Verify, LeavesNothingInTheEngineWhenInterrupted) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  write_sleeper(work);
   const std::string label = "label=skill-verifier.instance=interrupted-" + std::to_string(getpid());
   Process process({program("skill-verifier").string(), "verify", (work.path() / "sleeper").string(), "--set",
                    "engine.pull=false", "--set", "runtimes=alpine:latest=skill-verifier.local/busybox:1", "--set",

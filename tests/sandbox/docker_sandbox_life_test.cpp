@@ -5,6 +5,7 @@
 
 #include "sandbox/docker_fixture.hpp"
 #include "sandbox/engine_relay.hpp"
+#include "skill_verifier/sandbox/one_shot.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
@@ -129,6 +130,44 @@ TEST_F(DockerSandboxLifeTest, RemovesWhatAnEarlierLifeLeft) {
   EXPECT_THAT(containers(), IsEmpty());
   EXPECT_TRUE(test::await(io_, engine_->inspect_container(foreign->id)).has_value());
   EXPECT_TRUE(test::await(io_, engine_->remove_container(foreign->id)).has_value());
+}
+
+TEST_F(DockerSandboxLifeTest, RemovesWhatAKilledOneShotUseLeft) {
+  stop();
+  const auto own = std::exchange(options_.instance, to_instance(this_process()));
+  auto dead_process = this_process();
+  --dead_process.start;  // whoever had our number before
+  const auto dead = to_instance(dead_process);
+  for (const auto& instance : {dead, to_instance(this_process())}) {
+    options_.instance = instance;
+    start();
+    must_prepare(deps("true"));
+    EXPECT_EQ(images(kPreparedKind).size(), 1u);
+    stop();
+    ContainerSpec spec;
+    spec.image_id = images(kPreparedKind).at(0);
+    spec.instance = instance;
+    ASSERT_TRUE(test::await(io_, engine_->create_container(container_body(spec))).has_value());
+    EXPECT_EQ(containers().size(), 1u);
+  }
+  options_.instance = own;
+  start();
+  options_.instance = dead;
+  EXPECT_THAT(containers(), IsEmpty());
+  EXPECT_THAT(images(kPreparedKind), IsEmpty());
+  EXPECT_THAT(images(kDerivedKind), IsEmpty());
+  // What a living process uses stays, until it starts again itself.
+  options_.instance = to_instance(this_process());
+  EXPECT_EQ(containers().size(), 1u);
+  EXPECT_EQ(images(kPreparedKind).size(), 1u);
+  stop();
+  options_.keep_images = false;
+  start();
+  stop();
+  EXPECT_THAT(containers(), IsEmpty());
+  EXPECT_THAT(images(kDerivedKind), IsEmpty());
+  options_.instance = own;
+  start();
 }
 
 TEST_F(DockerSandboxLifeTest, RemovesImagesThatHoldAnotherInit) {

@@ -115,6 +115,27 @@ TEST_F(DockerSandboxTest, SaysThatAChildRanOutOfMemory) {
   EXPECT_TRUE(result.memory_killed);
 }
 
+TEST_F(DockerSandboxTest, ReportsOnACommandWhoseFilesFillTheMemory) {
+  // Killing everybody does not free a tmpfs: what init has to say must need no more memory than it has.
+  auto asked = shell("head -c 20000000 /dev/zero | tr '\\0' x; cat /dev/zero >/tmp/full; echo last");
+  asked.limits.memory_bytes = 40u << 20;
+  asked.limits.output_bytes = 8u << 20;
+  const auto result = must_run(std::move(asked));
+  EXPECT_EQ(result.outcome, Outcome::oom);
+  EXPECT_TRUE(result.memory_killed);
+  EXPECT_GE(result.out.total, 20'000'000u);
+  EXPECT_EQ(result.out.kept().size(), 8u << 20);
+}
+
+TEST_F(DockerSandboxTest, WarnsOfRuntimesThatCanBeMoved) {
+  stop();
+  options_.images = {{"pinned", base_.id}, {"base", options_.images["base"]}, {"node", "node:20-alpine"}};
+  testing::internal::CaptureStderr();
+  start();
+  const auto log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("runtimes=\"base → " + options_.images["base"] + ", node → node:20-alpine\"")) << log;
+}
+
 TEST_F(DockerSandboxTest, KeepsHeadAndTailOfALongOutput) {
   auto asked = shell("echo first; head -c 20000000 /dev/zero | tr '\\0' x; echo last");
   asked.limits.output_bytes = 4096;

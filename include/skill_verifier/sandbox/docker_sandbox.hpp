@@ -33,6 +33,7 @@ struct DockerSandboxOptions {
   std::string oci_runtime;     ///< e.g. `runsc`; empty = the engine's default
   std::string cgroup_parent;   ///< one ceiling for all jobs together; empty = the engine's default
   /// Name that a manifest may ask for → image reference, `name@sha256:…`, image id or local tag that it stands for.
+  /// One that is neither an id nor has a digest is named in a warning at `start`, unless for one-shot use.
   std::map<std::string, std::string> images;
   bool pull = true;                           ///< whether a missing image may be fetched
   std::uint64_t prepared_bytes = 4ull << 30;  ///< of all images kept after test_deps; least recently used go first

@@ -34,8 +34,8 @@ struct Limits {
 
 /// An image as the engine has it.
 struct Image {
-  std::string reference;         ///< as asked for
-  std::string id;                ///< `sha256:…`
+  std::string reference;  ///< as asked for
+  std::string id;         ///< `sha256:…`; the same image has another id in a containerd store than in a classic one
   std::vector<std::string> env;  ///< `K=V` of the image's configuration
 };
 

@@ -6,6 +6,8 @@ namespace skill_verifier::sandbox::guest {
 namespace {
 
 constexpr std::size_t kReadBuffer = 64u << 10;
+/// The longest output frame, and what may still wait before it.
+constexpr std::size_t kOutbox = std::size_t{2} * init::kOutputFrame;
 /// Above every number that a child gives its own descriptors.
 constexpr int kLowestPrivateFd = 10;
 constexpr int kHostPatienceMs = 30'000;
@@ -17,7 +19,9 @@ Fd move_away(int fd) {
 
 }  // namespace
 
-HostStream::HostStream() : buffer_(kReadBuffer) {}
+HostStream::HostStream() : buffer_(kReadBuffer), outbox_(kOutbox, '\0') {
+  outbox_.clear();
+}
 
 Status HostStream::take_over() {
   in_ = move_away(STDIN_FILENO);
@@ -51,6 +55,10 @@ bool HostStream::wait_and_fill() {
 
 void HostStream::queue(init::InitFrame type, std::uint8_t index, std::string_view payload) {
   append_frame(outbox_, type, index, payload);
+}
+
+void HostStream::queue_header(init::InitFrame type, std::uint8_t index, std::size_t payload_size) {
+  append_header(outbox_, type, index, payload_size);
 }
 
 bool HostStream::flush_some() {

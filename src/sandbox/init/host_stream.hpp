@@ -31,6 +31,9 @@ class HostStream {
   bool wait_and_fill();
 
   void queue(init::InitFrame type, std::uint8_t index, std::string_view payload);
+  /// The beginning of a frame whose payload follows by queue_part.
+  void queue_header(init::InitFrame type, std::uint8_t index, std::size_t payload_size);
+  void queue_part(std::string_view part) { outbox_ += part; }
   bool pending() const { return sent_ < outbox_.size(); }
   /// Writes what the stream takes now. False when the host is gone.
   bool flush_some();
@@ -45,7 +48,7 @@ class HostStream {
   std::vector<char> buffer_;
   std::string_view unread_;
   FrameParser parser_;
-  std::string outbox_;
+  std::string outbox_;  ///< has its memory from the beginning: a sandbox that is full later does not matter
   std::size_t sent_ = 0;
 };
 

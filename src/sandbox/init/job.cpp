@@ -51,7 +51,7 @@ Status Job::supervise(bool& host_gone) {
   }
   while (read_pipe(child_.err, err_)) {
   }
-  report(end);
+  host_gone = !report(end);
   return {};
 }
 
@@ -132,15 +132,34 @@ void Job::read_setup() {
   host_.queue(InitFrame::started, index_, Payload().u32(static_cast<std::uint32_t>(child_.pid)).bytes());
 }
 
-void Job::report(End end) {
-  out_.end();
-  err_.end();
-  for (auto [stream, type] : {std::pair{&out_, InitFrame::out}, std::pair{&err_, InitFrame::err}}) {
-    for (auto piece = stream->next_piece(); !piece.empty(); piece = stream->next_piece()) {
-      host_.queue(type, index_, piece);
-      stream->sent(piece.size());
+bool Job::send_rest(KeptOutput& stream, InitFrame type) {
+  stream.end();
+  for (auto piece = stream.next_piece(); !piece.empty(); piece = stream.next_piece()) {
+    host_.queue(type, index_, piece);
+    stream.sent(piece.size());
+    if (!host_.flush()) return false;
+  }
+  return true;
+}
+
+bool Job::send_tail(const KeptOutput& stream) {
+  const auto tail = stream.tail();
+  host_.queue_part(Payload().u32(static_cast<std::uint32_t>(tail[0].size() + tail[1].size())).bytes());
+  for (auto part : tail) {
+    while (!part.empty()) {
+      const auto piece = part.substr(0, init::kOutputFrame);
+      part.remove_prefix(piece.size());
+      host_.queue_part(piece);
+      if (!host_.flush()) return false;
     }
   }
+  return true;
+}
+
+/// What is kept goes out in pieces, without a copy of it all: the sandbox may have no memory left, with files in a
+/// tmpfs that nobody can kill.
+bool Job::report(End end) {
+  if (!host_.flush() || !send_rest(out_, InitFrame::out) || !send_rest(err_, InitFrame::err)) return false;
   const auto reason = end == End::timeout  ? ExitReason::timeout
                       : end == End::killed ? ExitReason::killed
                                            : ExitReason::exited;
@@ -152,10 +171,13 @@ void Job::report(End end) {
       .u64(ended_us_ - begun_us_)
       .u64(memory.peak)
       .u64(out_.total())
-      .u64(err_.total())
-      .text(out_.tail())
-      .text(err_.tail());
-  host_.queue(InitFrame::exit, index_, payload.bytes());
+      .u64(err_.total());
+  std::size_t size = payload.bytes().size();
+  for (const auto* stream : {&out_, &err_})
+    size += sizeof(std::uint32_t) + stream->tail()[0].size() + stream->tail()[1].size();
+  host_.queue_header(InitFrame::exit, index_, size);
+  host_.queue_part(payload.bytes());
+  return send_tail(out_) && send_tail(err_) && host_.flush();
 }
 
 }  // namespace skill_verifier::sandbox::guest

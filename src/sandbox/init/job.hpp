@@ -16,7 +16,7 @@ class Job {
  public:
   Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run);
 
-  /// Returns when nothing of the command is left and the exit frame is queued. `host_gone` = the host hung up. Faults:
+  /// Returns when nothing of the command is left and the exit frame is sent. `host_gone` = the host hung up. Faults:
   /// `exec_setup`, `protocol`, `internal`; nothing of the command is left then either.
   Status supervise(bool& host_gone);
 
@@ -29,7 +29,9 @@ class Job {
   bool send_output();
   bool read_pipe(Fd& pipe, KeptOutput& output);
   void read_setup();
-  void report(End end);
+  bool send_rest(KeptOutput& stream, init::InitFrame type);
+  bool send_tail(const KeptOutput& stream);
+  bool report(End end);
 
   HostStream& host_;
   Reaper& reaper_;

@@ -36,15 +36,12 @@ std::string_view KeptOutput::next_piece() const {
   return {buffer_.data() + sent_, std::min<std::size_t>(sendable_ - sent_, init::kOutputFrame)};
 }
 
-std::string KeptOutput::tail() const {
+std::array<std::string_view, 2> KeptOutput::tail() const {
   const auto ring = buffer_.size() - head_;
   if (!cut() || ring == 0) return {};
   const auto oldest = static_cast<std::size_t>((total_ - head_) % ring);
-  std::string tail;
-  tail.reserve(ring);
-  tail.append(buffer_.data() + head_ + oldest, ring - oldest);
-  tail.append(buffer_.data() + head_, oldest);
-  return tail;
+  const char* begin = buffer_.data() + head_;
+  return {std::string_view(begin + oldest, ring - oldest), std::string_view(begin, oldest)};
 }
 
 }  // namespace skill_verifier::sandbox::guest

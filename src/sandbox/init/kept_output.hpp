@@ -1,7 +1,7 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,8 +22,8 @@ class KeptOutput {
   void sent(std::size_t count) { sent_ += count; }
 
   std::uint64_t total() const { return total_; }
-  /// The last bytes, when there were more than are kept; else empty.
-  std::string tail() const;
+  /// The last bytes, when there were more than are kept, in two parts; else both are empty.
+  std::array<std::string_view, 2> tail() const;
 
  private:
   bool cut() const { return total_ > buffer_.size(); }

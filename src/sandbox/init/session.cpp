@@ -132,9 +132,7 @@ Status Session::run() {
   if (auto fault = parse_run(host_.frame().payload(), request)) return fault;
   ++commands_;
   Job job(host_, reaper_, identity_, index, request);
-  if (auto fault = job.supervise(host_gone_)) return fault;
-  if (!host_gone_) host_gone_ = !host_.flush();
-  return {};
+  return job.supervise(host_gone_);
 }
 
 Status Session::finish() {

@@ -106,10 +106,14 @@ Payload& Payload::text(std::string_view value) {
   return *this;
 }
 
-void append_frame(std::string& to, init::InitFrame type, std::uint8_t index, std::string_view payload) {
+void append_header(std::string& to, init::InitFrame type, std::uint8_t index, std::size_t payload_size) {
   Payload header;
-  header.u8(static_cast<std::uint8_t>(type)).u8(index).u8(0).u8(0).u32(static_cast<std::uint32_t>(payload.size()));
+  header.u8(static_cast<std::uint8_t>(type)).u8(index).u8(0).u8(0).u32(static_cast<std::uint32_t>(payload_size));
   to += header.bytes();
+}
+
+void append_frame(std::string& to, init::InitFrame type, std::uint8_t index, std::string_view payload) {
+  append_header(to, type, index, payload.size());
   to += payload;
 }
 

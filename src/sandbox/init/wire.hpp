@@ -39,6 +39,7 @@ class Payload {
   std::string bytes_;
 };
 
+void append_header(std::string& to, init::InitFrame type, std::uint8_t index, std::size_t payload_size);
 void append_frame(std::string& to, init::InitFrame type, std::uint8_t index, std::string_view payload);
 
 struct Hello {
