@@ -133,6 +133,7 @@ Result<void> check_config(const Config& config) {
     fault("package.archive_size: is over http.body_size, so such an upload would be refused first");
   if (config.service.attestation_required && !config.attestation_enabled)
     fault("attestation.required: contradicts attestation.enabled: false");
+  if (config.sandbox.pool.min > config.sandbox.pool.max) fault("pool.min: is over pool.max");
   for (const auto& root : config.service.skill_roots)
     if (!root.is_absolute()) fault("skill_roots: '" + core::shorten(root.string()) + "' is not an absolute path");
   if (faults.empty()) return {};
