@@ -34,4 +34,9 @@ Figure measure_read_rate(Setup& setup, const fs::path& hello);
 /// Resident memory of the idle service before and after many jobs.
 Figure measure_memory(Setup& setup);
 
+/// Jobs by the hundred at set times: the scenarios of README.md, against what the engine does alone.
+Figure measure_load(Setup& setup);
+/// The same kind of load against any server with the same API. It has to allow archives.
+Figure measure_other_server(Setup& setup, const std::string& url);
+
 }  // namespace skill_verifier::bench

@@ -26,6 +26,9 @@ struct Options {
   fs::path json;
   fs::path directory = fs::temp_directory_path();
   std::vector<std::string> only;
+  std::string second_image;
+  std::string server;
+  fs::path plots;
   bool quick = false;
 };
 
@@ -46,7 +49,8 @@ std::vector<Benchmark> benchmarks() {
   return {{"cold-path", "Cold path", measure_cold_path},
           {"submit", "Submission under load", measure_submit_latency},
           {"read", "Reading a finished job", read_rate},
-          {"memory", "Memory", measure_memory}};
+          {"memory", "Memory", measure_memory},
+          {"load", "Load", measure_load}};
 }
 
 std::string first_line(const fs::path& file, std::string_view prefix) {
@@ -140,13 +144,26 @@ void write_report(const fs::path& file, const Json& report) {
 int run(const Options& options) {
   Loop loop;
   sandbox::Engine engine(loop.executor(), must(net::parse_endpoint(options.docker_host), "docker host"));
-  Setup setup{loop, engine, options.docker_host, options.program, options.image, options.directory, options.quick};
+  Setup setup{loop,
+              engine,
+              options.docker_host,
+              options.program,
+              options.image,
+              options.directory,
+              options.second_image,
+              options.plots,
+              options.quick};
   remove_leftovers(setup);
 
   Json report{{"time", core::to_rfc3339(core::SystemClock().now())}, {"quick", options.quick}};
   report["machine"] = machine(setup);
   int targets = 0, reached = 0;
-  for (const auto& [name, title, measure] : benchmarks()) {
+  auto wanted = benchmarks();
+  if (!options.server.empty()) {
+    const auto measure = [&](Setup& with) { return measure_other_server(with, options.server); };
+    wanted = {{"other-server", "Another server", measure}};
+  }
+  for (const auto& [name, title, measure] : wanted) {
     if (!options.only.empty() && std::ranges::find(options.only, name) == options.only.end()) continue;
     const Figure figure = measure(setup);
     print(title, figure.rows);
@@ -173,6 +190,9 @@ void add_options(CLI::App& app, Options& options) {
       ->required()
       ->check(CLI::ExistingFile);
   app.add_option("--image", options.image, "image with a shell, present on the engine")->required();
+  app.add_option("--second-image", options.second_image, "another image, for jobs of two runtimes");
+  app.add_option("--plots", options.plots, "folder for the pictures of the load figure");
+  app.add_option("--server", options.server, "measure the server at this URL instead, e.g. http://127.0.0.1:3000");
   app.add_option("--docker-host", options.docker_host, "engine to use")->envname("DOCKER_HOST");
   app.add_option("--json", options.json, "file for all figures");
   app.add_option("--directory", options.directory,

@@ -79,6 +79,13 @@ bool Process::running() {
   return pid_ > 0;
 }
 
+int Process::wait() {
+  int status = 0;
+  if (pid_ > 0) waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 void Process::end(int signal) {
   if (!running()) return;
   kill(pid_, signal);
@@ -100,12 +107,20 @@ std::string Process::log_line(const std::string& text) const {
 }
 
 std::uint64_t Process::resident_bytes() const {
+  return status_bytes("VmRSS:");
+}
+
+std::uint64_t Process::peak_bytes() const {
+  return status_bytes("VmHWM:");
+}
+
+std::uint64_t Process::status_bytes(const std::string& name) const {
   std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
   for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with("VmRSS:")) continue;
+    if (!line.starts_with(name)) continue;
     return std::stoull(line.substr(line.find_first_of("0123456789"))) * 1024;
   }
-  throw std::runtime_error("no VmRSS: the process has ended");
+  throw std::runtime_error("no " + name + " the process has ended");
 }
 
 double Process::cpu_seconds() const {

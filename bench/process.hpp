@@ -34,6 +34,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   bool running();
+  /// Waits for the end; gives the exit status, or 128 + signal.
+  int wait();
   /// Sends the signal and waits for the end; after ten seconds it is killed.
   void end(int signal);
   /// The rest of the first line of the log that contains `text`, from there on; empty when there is none yet.
@@ -42,10 +44,14 @@ class Process {
 
   /// VmRSS of now.
   std::uint64_t resident_bytes() const;
+  /// VmHWM: the largest VmRSS so far.
+  std::uint64_t peak_bytes() const;
   /// CPU time of all its threads so far.
   double cpu_seconds() const;
 
  private:
+  std::uint64_t status_bytes(const std::string& name) const;
+
   pid_t pid_ = -1;
   fs::path log_;
 };

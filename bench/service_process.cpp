@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <stdexcept>
@@ -44,6 +45,16 @@ void settle(Setup& setup) {
   }
 }
 
+void settle_idle(Setup& setup) {
+  const auto names_a_job = [](const auto& label) { return label.first == sandbox::kLabelJob && !label.second.empty(); };
+  const auto at_work = [&](const auto& container) { return std::ranges::any_of(container.labels, names_a_job); };
+  const auto end = deadline(kSettleLimit);
+  while (std::ranges::any_of(containers(setup), at_work)) {
+    if (passed(end)) throw std::runtime_error("containers of finished jobs do not go away");
+    setup.loop.wait(core::sleep_for(kPause));
+  }
+}
+
 void remove_leftovers(Setup& setup) {
   for (const auto& container : containers(setup))
     must(setup.loop.wait(setup.engine.remove_container(container.id)), "remove a container");
@@ -53,7 +64,10 @@ void remove_leftovers(Setup& setup) {
     must(setup.loop.wait(setup.engine.remove_image(image.id, true)), "remove an image");
 }
 
-ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue) : setup_(setup), directory_(setup.directory) {
+ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue,
+                               const std::function<void(const fs::path&)>& prepare)
+    : setup_(setup), directory_(setup.directory) {
+  if (prepare) prepare(directory() / "data");
   const fs::path config = directory() / "config.yaml";
   std::ofstream(config) << configuration(workers, queue);
   process_.emplace(std::vector<std::string>{setup.program.string(), "serve", "--config", config.string()},
@@ -70,11 +84,12 @@ std::string ServiceProcess::configuration(int workers, int queue) const {
       "data_dir: \"{0}/data\"\n"
       "skill_roots: [\"{0}\"]\n"
       "engine: {{host: \"{1}\", pull: false, instance: {2}}}\n"
-      "runtimes: {{\"alpine:latest\": \"{3}\"}}\n"
+      "runtimes: {{\"alpine:latest\": \"{3}\"{6}}}\n"
       "attestation: {{enabled: false}}\n"
       "workers: {4}\n"
       "queue: {5}\n",
-      directory().string(), setup_.docker_host, kInstance, setup_.image, workers, queue);
+      directory().string(), setup_.docker_host, kInstance, setup_.image, workers, queue,
+      setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image));
 }
 
 std::uint16_t ServiceProcess::wait_for_port() {

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -26,7 +27,9 @@ struct Setup {
   std::string docker_host;
   fs::path program;
   std::string image;
-  fs::path directory;  ///< for data and skills
+  fs::path directory;        ///< for data and skills
+  std::string second_image;  ///< for jobs of another runtime; may be empty
+  fs::path plots;            ///< where load writes its pictures; empty: none
   bool quick = false;
 };
 
@@ -34,13 +37,16 @@ struct Setup {
 std::vector<sandbox::ContainerSummary> containers(Setup& setup);
 /// Waits until no container of a benchmark is left. Throws after a minute.
 void settle(Setup& setup);
+/// Waits until only containers are left that wait for a job.
+void settle_idle(Setup& setup);
 /// Removes containers and images that carry the label.
 void remove_leftovers(Setup& setup);
 
 /// `skill-verifier serve` as a user runs it (SQLite, log at level info into a file), without attestation.
 class ServiceProcess {
  public:
-  ServiceProcess(Setup& setup, int workers, int queue);
+  /// `prepare` gets the service's data_dir before it starts.
+  ServiceProcess(Setup& setup, int workers, int queue, const std::function<void(const fs::path&)>& prepare = {});
 
   /// POST /verify with a folder beneath the skill root.
   net::Request path_request(const fs::path& skill) const;

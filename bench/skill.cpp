@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kLargestArchive = 64u << 10;
+constexpr std::size_t kLargestArchive = 16u << 20;
 
 void write_file(const fs::path& path, std::string_view text) {
   fs::create_directories(path.parent_path());
@@ -57,11 +58,22 @@ void add_file(archive* writer, const std::string& name, const std::string& conte
 
 }  // namespace
 
-void write_skill(const fs::path& folder, std::string_view script) {
+void add_files(const fs::path& folder, int count, std::size_t bytes) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < count; ++i) {
+    std::string content;
+    while (content.size() < bytes)
+      content += fmt::format("{:016x}", random());
+    content.resize(bytes);
+    write_file(folder / "files" / fmt::format("{:03}.txt", i), content);
+  }
+}
+
+void write_skill(const fs::path& folder, std::string_view script, std::string_view runtime) {
   write_file(folder / "SKILL.md",
              fmt::format("---\nname: {}\ndescription: A skill for measuring.\nmetadata:\n  version: 1.0.0\n"
-                         "  runtime: alpine:latest\n  test_timeout: 300s\n  test_command: {}\n---\n\n# Measured\n",
-                         folder.filename().string(), yaml_quoted(fmt::format(R"(["sh","-c","{}"])", script))));
+                         "  runtime: {}\n  test_timeout: 300s\n  test_command: {}\n---\n\n# Measured\n",
+                         folder.filename().string(), runtime, yaml_quoted(fmt::format(R"(["sh","-c","{}"])", script))));
   write_file(folder / "README.md", prose("What the skill is for, sentence number", 50));
   write_file(folder / "scripts" / "run.sh", "#!/bin/sh\n" + prose("echo step", 50));
   write_file(folder / "data" / "table.csv", prose("1,2,3,4,5,6,7,8,", 100));

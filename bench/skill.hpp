@@ -11,7 +11,10 @@ inline constexpr std::string_view kGreeting = "Hello from skill!";
 inline constexpr std::string_view kGreetingScript = "echo 'Hello from skill!' && exit 0";
 
 /// Writes a small skill (SKILL.md and three more files, 6 KiB in all) whose test is `sh -c SCRIPT` into `folder`.
-void write_skill(const std::filesystem::path& folder, std::string_view script);
+void write_skill(const std::filesystem::path& folder, std::string_view script,
+                 std::string_view runtime = "alpine:latest");
+/// Adds that many files of so many bytes that do not compress well.
+void add_files(const std::filesystem::path& folder, int count, std::size_t bytes);
 /// The same folder as a tar.gz with the folder as its only top-level entry.
 std::string pack_tar_gz(const std::filesystem::path& folder);
 

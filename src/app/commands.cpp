@@ -1,5 +1,7 @@
 #include "app/commands.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -44,8 +46,10 @@ Result<Config> load_config(const ConfigSource& source) {
     SKILL_VERIFIER_TRY(Setting setting, flag_setting(text));
     settings.push_back(std::move(setting));
   }
-  SKILL_VERIFIER_TRY_VOID(apply_settings(config, settings));
-  SKILL_VERIFIER_TRY_VOID(check_config(config));
+  std::vector<std::string> faults = environment_faults(environ);
+  if (auto applied = apply_settings(config, settings); !applied) faults.push_back(applied.error().message);
+  if (auto checked = check_config(config); !checked) faults.push_back(checked.error().message);
+  SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   config.server.version = program_version();
   return config;
 }
@@ -68,6 +72,8 @@ int run_program(int argc, char** argv) {
   verify->add_option("PATH", verify_options.path, "skill folder or archive")->required();
   add_config_options(*verify, source);
   verify->add_option("--nonce", verify_options.nonce, "1 to 128 printable ASCII characters, part of the statement");
+  verify->add_option("--name", verify_options.name, "name of the skill, where its manifest names none");
+  verify->add_option("--version", verify_options.version, "version of the skill, where its manifest names none");
   verify->add_flag("--discover", verify_options.discover, "look for a test where the manifest declares none");
   verify->footer("Exit status: 0 passed, 1 failed, 2 untested, 3 could not be judged.");
 

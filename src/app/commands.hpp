@@ -23,6 +23,8 @@ int serve_command(const ConfigSource& source, bool check_only);
 struct VerifyOptions {
   std::string path;
   std::string nonce;
+  std::string name;
+  std::string version;
   bool discover = false;
 };
 /// One package through the same pipeline without a server; prints the predecessor's result object.

@@ -4,37 +4,18 @@
 
 #include <algorithm>
 #include <cctype>
-#include <limits>
-#include <numeric>
 
 #include "skill_verifier/core/bytes.hpp"
-#include "skill_verifier/net/http_client.hpp"
+#include "skill_verifier/core/nearest.hpp"
 
 namespace skill_verifier::app {
 namespace {
 
-/// Levenshtein distance, for "did you mean".
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string_view nearest_key(std::string_view name) {
-  const auto& keys = config_keys();
-  const auto best = std::min_element(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
-    return distance(a.name, name) < distance(b.name, name);
-  });
-  return best->name;
+  std::vector<std::string_view> names;
+  for (const Key& key : config_keys())
+    names.push_back(key.name);
+  return core::nearest(name, names);
 }
 
 std::string default_variable(std::string_view key) {
@@ -107,37 +88,37 @@ std::vector<Setting> environment_settings(const std::function<const char*(const 
   return settings;
 }
 
-Result<void> apply_settings(Config& config, const std::vector<Setting>& settings) {
-  std::string faults;
-  for (const Setting& setting : settings) {
-    clear_collections(config, setting.key);
-    for (const std::string& fault : apply_one(config, setting))
-      faults += (faults.empty() ? "" : "\n") + fault;
+std::vector<std::string> environment_faults(const char* const* environment) {
+  constexpr std::string_view kPrefix = "SKILL_VERIFIER_";
+  std::vector<std::string> variables;
+  for (const Key& key : config_keys())
+    variables.push_back(default_variable(key.name));
+  const std::vector<std::string_view> known(variables.begin(), variables.end());
+  std::vector<std::string> faults;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry(*environment);
+    const std::string_view name = entry.substr(0, entry.find('='));
+    if (!name.starts_with(kPrefix) || name.starts_with("SKILL_VERIFIER_TEST_")) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    faults.push_back(fmt::format("environment variable {}: unknown; the nearest known one is {}", core::shorten(name),
+                                 core::nearest(name, known)));
   }
-  if (faults.empty()) return {};
-  return Error{Errc::invalid_argument, "config_invalid", std::move(faults)};
+  return faults;
 }
 
-Result<void> check_config(const Config& config) {
-  std::string faults;
-  const auto fault = [&](const std::string& text) { faults += (faults.empty() ? "" : "\n") + text; };
-  if (config.data_dir.empty()) fault("data_dir: must name a directory");
-  if (config.sandbox.images.empty()) fault("runtimes: no image is allowed, so no skill could ever run");
-  if (const auto endpoint = net::parse_endpoint(config.sandbox.docker_host); !endpoint)
-    fault("engine.host: " + endpoint.error().message);
-  if (config.service.limits.skill_bytes + config.service.limits.tmp_bytes > config.service.limits.memory_bytes)
-    fault("limits: skill_size plus tmp_size must fit into memory, which tmpfs pages count against");
-  if (config.service.package.expanded_bytes > config.service.limits.skill_bytes)
-    fault("package.expanded_size: a package of that size does not fit into limits.skill_size");
-  if (config.server.body_bytes < config.service.package.archive_bytes)
-    fault("package.archive_size: is over http.body_size, so such an upload would be refused first");
-  if (config.service.attestation_required && !config.attestation_enabled)
-    fault("attestation.required: contradicts attestation.enabled: false");
-  if (config.sandbox.pool.min > config.sandbox.pool.max) fault("pool.min: is over pool.max");
-  for (const auto& root : config.service.skill_roots)
-    if (!root.is_absolute()) fault("skill_roots: '" + core::shorten(root.string()) + "' is not an absolute path");
+Result<void> apply_settings(Config& config, const std::vector<Setting>& settings) {
+  std::vector<std::string> faults;
+  for (const Setting& setting : settings) {
+    clear_collections(config, setting.key);
+    for (std::string& fault : apply_one(config, setting))
+      faults.push_back(std::move(fault));
+  }
+  return faults_error(faults);
+}
+
+Result<void> faults_error(const std::vector<std::string>& faults) {
   if (faults.empty()) return {};
-  return Error{Errc::invalid_argument, "config_invalid", std::move(faults)};
+  return Error{Errc::invalid_argument, "config_invalid", fmt::format("{}", fmt::join(faults, "\n"))};
 }
 
 }  // namespace skill_verifier::app

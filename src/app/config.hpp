@@ -57,11 +57,19 @@ Setting flat_setting(const std::string& key, std::string_view text, std::string 
 /// Settings of the known environment variables; `lookup` is getenv.
 std::vector<Setting> environment_settings(const std::function<const char*(const std::string&)>& lookup);
 
+/// What is wrong with the environment (environ's form): a variable SKILL_VERIFIER_… that names no key, with the nearest
+/// that does. SKILL_VERIFIER_TEST_… belongs to the tests.
+std::vector<std::string> environment_faults(const char* const* environment);
+
 /// Applies settings in order. All faults together, one line each: unknown keys with the nearest known one, bad values.
 Result<void> apply_settings(Config& config, const std::vector<Setting>& settings);
 
-/// Checks that need more than one key. Errors: invalid_argument `config_invalid`.
+/// Checks that need more than one key or a look at this host: addresses, skill_roots, engine.init. All faults together.
+/// Errors: invalid_argument `config_invalid`.
 Result<void> check_config(const Config& config);
+
+/// One fault a line. Errors: invalid_argument `config_invalid` unless there is none.
+Result<void> faults_error(const std::vector<std::string>& faults);
 
 /// `30s`, `500ms`, `5m`, `2h`, `7d`, `0`. Errors: invalid_argument.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);

@@ -200,6 +200,9 @@ void add_server_keys(std::vector<Key>& keys) {
   add("log.level", apply_log_level);
   add("log.format", apply_log_format);
   add("http.body_size", size<std::uint64_t>(1024, 4 * kGiB, [](Config& c) -> auto& { return c.server.body_bytes; }));
+  add("http.spool_size", size<std::uint64_t>(1024, 64 * kTiB, [](Config& c) -> auto& { return c.server.spool_bytes; }));
+  add("http.response_size",
+      size<std::uint64_t>(16 * kMiB, 64 * kGiB, [](Config& c) -> auto& { return c.server.response_bytes; }));
   add("http.header_size", size<std::size_t>(1024, kMiB, [](Config& c) -> auto& { return c.server.header_bytes; }));
   add("http.header_time", duration<Time>(100ms, 10min, [](Config& c) -> auto& { return c.server.header_time; }));
   add("http.body_time", duration<Time>(1s, 1h, [](Config& c) -> auto& { return c.server.body_time; }));

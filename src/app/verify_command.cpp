@@ -11,6 +11,7 @@
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/one_shot.hpp"
+#include "skill_verifier/service/run_once.hpp"
 
 namespace skill_verifier::app {
 namespace {
@@ -31,6 +32,8 @@ Result<service::Submission> make_submission(const VerifyOptions& options, const 
   submission.request_id = core::new_request_id();
   submission.discover = options.discover;
   if (!options.nonce.empty()) submission.nonce = options.nonce;
+  if (!options.name.empty()) submission.name = options.name;
+  if (!options.version.empty()) submission.version = options.version;
   if (fs::is_directory(path)) {
     submission.skill_path = path.string();
     return submission;
@@ -54,13 +57,7 @@ int exit_of(const store::Job& job) {
 core::awaitable<int> verify_one(Wiring& wiring, service::Submission submission) {
   auto started = co_await start(wiring);
   if (!started) co_return report_error(started.error());
-  auto job = co_await wiring.service->submit(std::move(submission));
-  if (!job) co_return report_error(job.error());
-  const std::string id = job->id;
-  while (job && !store::is_final(job->state)) {
-    if (co_await core::cancelled()) co_return exit_error;
-    job = co_await wiring.service->wait(id, std::chrono::hours(1));
-  }
+  const auto job = co_await service::run_once(*wiring.service, std::move(submission));
   if (!job) co_return report_error(job.error());
   if (job->state == store::JobState::completed) {
     // Stored compact; a person reads this.

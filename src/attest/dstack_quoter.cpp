@@ -17,7 +17,6 @@ constexpr std::string_view kSocketPaths[] = {"var/run/dstack.sock", "run/dstack.
                                              "run/dstack/dstack.sock"};
 constexpr std::size_t kMaxAnswerBytes = 4u << 20;
 constexpr std::size_t kMaxAgentWords = 200;
-constexpr std::string_view kTeeIntelTdx = "intel-tdx";
 constexpr std::string_view kTeeSimulated = "simulated";
 
 Error agent_error(std::string message) {

@@ -18,6 +18,8 @@ constexpr std::size_t kCacheBytes = 8u << 20;
 constexpr std::chrono::seconds kCacheLifetime{1};
 constexpr std::uint64_t kDefaultPage = 50;
 constexpr std::uint64_t kMaxPage = 500;
+constexpr std::size_t kSmallAnswer = 64u << 10;
+constexpr std::size_t kLogPiece = 128u << 10;
 constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
 
 Response json_response(int status, std::string body) {
@@ -55,22 +57,29 @@ Response options_response(const PathMatch& match) {
   return response;
 }
 
+/// Keeps what a slow reader can make us hold small: the rest of the text is fetched again when it is wanted.
+void shorten(service::LogPart& part) {
+  if (part.text.size() <= kLogPiece) return;
+  part.next_offset -= part.text.size() - kLogPiece;
+  part.text.resize(kLogPiece);
+  part.text.shrink_to_fit();
+  part.done = false;
+}
+
 /// Follows a job's log from where `offset` stands until the job ends, the text of the first call first.
 struct LogFollower {
   Backend* backend;
   std::string id;
   service::LogPart part;
-  std::function<bool()> client_left;
 
   awaitable<Result<std::string>> next() {
     while (part.text.empty() && !part.done) {
       const bool ended = co_await core::cancelled();
-      if (ended) co_return Error(Errc::cancelled, "the server stops");
-      // A silent job would otherwise hold the connection of a reader who is long gone.
-      if (client_left && client_left()) co_return Error(Errc::cancelled, "the client left");
+      if (ended) co_return Error(Errc::cancelled, "the server stops, or the client has gone");
       auto more = co_await backend->log(id, part.next_offset, kLogWait);
       if (!more) co_return more.error();
       part = std::move(*more);
+      shorten(part);
     }
     co_return std::exchange(part.text, {});
   }
@@ -85,6 +94,8 @@ Api::Api(Backend backend, core::WorkPool& pool, const core::Clock& clock, std::f
       clock_(clock),
       spool_(std::move(spool)),
       options_(options),
+      spool_budget_(options.spool_bytes),
+      response_budget_(options.response_bytes),
       cache_(kCacheBytes, kCacheLifetime),
       openapi_(std::make_shared<const std::string>(openapi_json())) {
   DocsPage page = render_docs(*openapi_);
@@ -172,10 +183,31 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
   auto call = limit == core::Duration::zero() ? backend_.find(id) : backend_.wait(id, limit);
   const auto job = co_await std::move(call);
   if (!job) co_return refuse_job(job.error(), id, request);
-  auto text = std::make_shared<const std::string>(job_json(*job));
-  if (store::is_final(job->state)) cache_.insert(id, text, epoch, JobCache::Clock::now());
-  response.shared_body = std::move(text);
+  const bool final = store::is_final(job->state);
+  if (final) response.shared_body = cache_.being_read(id);
+  if (response.shared_body) co_return response;
+  auto text = share(job_json(*job));
+  if (!text) co_return refuse_job(text.error(), id, request);
+  if (final) cache_.insert(id, *text, epoch, JobCache::Clock::now());
+  response.shared_body = std::move(*text);
   co_return response;
+}
+
+Result<std::shared_ptr<const std::string>> Api::share(std::string text) {
+  struct Held {
+    std::string text;
+    std::optional<ByteBudget::Reservation> reserved;
+  };
+  auto held = std::make_shared<Held>();
+  // Small answers are bounded by the number of connections, and must not be refused because of large ones.
+  if (text.size() > kSmallAnswer) {
+    held->reserved = response_budget_.try_reserve(text.size());
+    if (!held->reserved)
+      return Error(Errc::overloaded, "responses_full",
+                   "readers are being sent as many bytes as may be held for them at once", "try again later");
+  }
+  held->text = std::move(text);
+  return std::shared_ptr<const std::string>(held, &held->text);
 }
 
 awaitable<Response> Api::delete_job(std::string id, Request& request) {
@@ -196,9 +228,14 @@ awaitable<Response> Api::show_attestation(std::string id, Request& request) {
     problem.error = "Job not completed";
     co_return refuse(problem, request);
   }
-  auto document = attestation_json(*job);
+  // The result can hold megabytes: it is not parsed where every other connection waits for it.
+  auto make = [whole = std::make_shared<const store::Job>(*job)] { return attestation_json(*whole); };
+  auto document = co_await core::run_on(pool_, std::move(make));
   if (!document) co_return refuse_job(document.error(), id, request);
-  Response response = json_response(200, std::move(*document));
+  auto text = share(std::move(*document));
+  if (!text) co_return refuse_job(text.error(), id, request);
+  Response response = json_response(200, {});
+  response.shared_body = std::move(*text);
   response.job = std::move(id);
   co_return response;
 }
@@ -218,11 +255,13 @@ awaitable<Response> Api::show_log(std::string id, Request& request) {
   response.content_type = "text/plain; charset=utf-8";
   response.job = id;
   if (part->done || !follow) {
-    response.body = std::move(part->text);
+    auto text = share(std::move(part->text));
+    if (!text) co_return refuse_job(text.error(), response.job, request);
+    response.shared_body = std::move(*text);
     co_return response;
   }
-  const auto follower =
-      std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part), request.client_left});
+  shorten(*part);
+  const auto follower = std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part)});
   response.stream = [follower] { return follower->next(); };
   co_return response;
 }
@@ -236,8 +275,10 @@ awaitable<Response> Api::list_jobs(Request& request) {
     if (!state) co_return refuse(Problem(400, "query_invalid", state.error().message), request);
     filter.state = *state;
   }
-  const auto limit = parse_number("limit", query->find("limit").value_or(std::to_string(kDefaultPage)), 1, kMaxPage);
+  auto limit = parse_number("limit", query->find("limit").value_or(std::to_string(kDefaultPage)), 1, UINT64_MAX);
   if (!limit) co_return refuse(Problem(limit.error()), request);
+  // The predecessor's clients ask for thousands; they page on with nextCursor.
+  limit = std::min(*limit, kMaxPage);
   if (const auto text = query->find("cursor"); text && !text->empty()) {
     const auto cursor = parse_number("cursor", *text, 0, INT64_MAX);
     if (!cursor) co_return refuse(Problem(cursor.error()), request);

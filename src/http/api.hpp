@@ -4,6 +4,7 @@
 #include <string>
 
 #include "http/backend.hpp"
+#include "http/byte_budget.hpp"
 #include "http/form.hpp"
 #include "http/job_cache.hpp"
 #include "http/message.hpp"
@@ -31,20 +32,27 @@ class Api {
   awaitable<Response> show_log(std::string id, Request& request);
   awaitable<Response> list_jobs(Request& request);
   awaitable<Response> show_health();
+  /// The text as a body that counts against the budget for as long as somebody reads it. Errors: overloaded
+  /// `responses_full`.
+  Result<std::shared_ptr<const std::string>> share(std::string text);
   Response show_page(const std::shared_ptr<const std::string>& text, std::string_view content_type) const;
 
   // submit.cpp
   awaitable<Response> submit(Request& request);
   awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form);
   awaitable<Result<service::Submission>> receive_json(Request& request, SubmissionForm form);
-  awaitable<Result<service::Submission>> receive_form(Request& request, std::string content_type, SubmissionForm form);
-  awaitable<Result<service::Submission>> receive_raw(Request& request, SubmissionForm form);
+  awaitable<Result<service::Submission>> receive_form(Request& request, std::string content_type, SubmissionForm form,
+                                                      ByteBudget::Reservation& held);
+  awaitable<Result<service::Submission>> receive_raw(Request& request, SubmissionForm form,
+                                                     ByteBudget::Reservation& held);
 
   Backend backend_;
   core::WorkPool& pool_;
   const core::Clock& clock_;
   std::filesystem::path spool_;
   const ServerOptions& options_;
+  ByteBudget spool_budget_;
+  ByteBudget response_budget_;  ///< outlives every text that share() made
   JobCache cache_;
   std::size_t uploads_ = 0;  ///< being received now
   std::shared_ptr<const std::string> openapi_;

@@ -20,6 +20,7 @@ struct Backend {
   std::function<awaitable<Result<service::LogPart>>(std::string, std::size_t, core::Duration)> log;
   std::function<awaitable<service::Health>()> health;
   std::function<awaitable<Result<std::uint64_t>>()> total;
+  std::function<std::uint64_t()> pack_bytes;
 };
 
 /// The service outlives what is returned.

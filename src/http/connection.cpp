@@ -1,12 +1,14 @@
 #include "http/connection.hpp"
 
-#include <sys/socket.h>
-
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -64,13 +66,53 @@ void log_request(const Request& request, const Response& response, bool sent, St
   }
 }
 
+/// Shared with the handlers that wait on the socket, which may outlive the connection by one turn of the loop.
+struct Watch {
+  asio::cancellation_signal signal;  ///< of the GET being answered
+  bool working = false;
+  bool lost = false;  ///< the kernel has reported the connection dead
+};
+
+/// Runs `work` so that it ends early, by value, when the connection is lost or the caller is cancelled.
+template <class T>
+awaitable<T> while_connected(std::shared_ptr<Watch> watch, awaitable<T> work) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto parent = co_await asio::this_coro::cancellation_state;
+  if (parent.slot().is_connected())
+    parent.slot().assign([watch](asio::cancellation_type type) {
+      if (watch->working) watch->signal.emit(type);
+    });
+  watch->working = true;
+  auto token = asio::bind_cancellation_slot(watch->signal.slot(), asio::use_awaitable);
+  auto guarded = core::detail::by_value(std::move(work));
+  auto running = asio::co_spawn(executor, std::move(guarded), token);
+  T result = co_await std::move(running);
+  watch->working = false;
+  parent.slot().clear();
+  co_return result;
+}
+
+Error body_timed_out(bool whole) {
+  return Error(
+      Errc::timed_out, "body_timed_out",
+      whole ? "the body did not arrive within the time for a whole one" : "no more of the body arrived in time",
+      "send it again, or over a faster connection");
+}
+
 enum class HeadState { ready, malformed, too_large, incomplete };
 
 }  // namespace
 
 struct Connection::Impl {
   Impl(asio::ip::tcp::socket socket, ConnectionGroup& group)
-      : group(group), stream(std::move(socket)), buffer(group.options.header_bytes + kBodyBlock) {}
+      : group(group), stream(std::move(socket)), buffer(group.options.header_bytes + kBodyBlock) {
+    // Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
+    stream.socket().async_wait(asio::ip::tcp::socket::wait_error, [watch = watch](const error_code& error) {
+      if (error) return;
+      watch->lost = true;
+      if (watch->working) watch->signal.emit(asio::cancellation_type::terminal);
+    });
+  }
 
   awaitable<HeadState> read_head();
   HeadState scan_head(std::size_t& scanned);
@@ -78,12 +120,12 @@ struct Connection::Impl {
   awaitable<bool> serve_request();
   awaitable<bool> send_problem(Problem problem);
   Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
+  awaitable<Result<error_code>> read_body_piece();
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
   awaitable<bool> send(const Response& response, const RequestHead& head, std::string_view request_id, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
   awaitable<bool> write(std::string_view first, std::string_view second);
   awaitable<void> linger();
-  bool peer_closed();
 
   const ServerOptions& options() const { return group.options; }
   std::string_view pending() const { return {static_cast<const char*>(buffer.cdata().data()), buffer.size()}; }
@@ -96,7 +138,8 @@ struct Connection::Impl {
   std::string block;  ///< of the body
   SteadyTime body_deadline;
   bool idle = true;
-  bool gone = false;    ///< the client is: nothing can be sent any more
+  bool gone = false;  ///< the client is: nothing can be sent any more
+  std::shared_ptr<Watch> watch = std::make_shared<Watch>();
   bool unread = false;  ///< something that the client sends will not be read
 };
 
@@ -200,9 +243,12 @@ awaitable<bool> Connection::Impl::serve_request() {
   const std::string_view given = request.head.field("X-Request-Id");
   request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
   request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };
-  request.client_left = [this] { return peer_closed(); };
 
-  const Response response = co_await group.api.answer(request);
+  // What changes something is carried through for a client that has gone, what only waits for it is not.
+  auto answering = group.api.answer(request);
+  if (request.head.method == "GET") answering = while_connected(watch, std::move(answering));
+  const Response response = co_await std::move(answering);
+  gone = gone || watch->lost;
   if (gone) {
     log_request(request, response, false, began);
     co_return false;
@@ -241,6 +287,13 @@ Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t
   return {};
 }
 
+awaitable<Result<error_code>> Connection::Impl::read_body_piece() {
+  error_code error;
+  co_await beast::http::async_read_some(stream, buffer, *parser, asio::redirect_error(asio::use_awaitable, error));
+  if (error == asio::error::operation_aborted) co_return Error(Errc::cancelled, "the body is no longer waited for");
+  co_return error;
+}
+
 awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHead* head, std::uint64_t limit) {
   if (!parser) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
@@ -255,9 +308,13 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
   body.size = block.size();
   body.more = true;
   while (!parser->is_done() && body.size == block.size()) {
-    stream.expires_at(std::min(now() + options().body_idle, body_deadline));
-    error_code error;
-    co_await beast::http::async_read_some(stream, buffer, *parser, asio::redirect_error(asio::use_awaitable, error));
+    // The stream's own time limit would close the socket, and the client would never learn why.
+    stream.expires_never();
+    const auto limit_of_piece = std::min<core::Duration>(options().body_idle, body_deadline - now());
+    auto reading = read_body_piece();
+    const auto read = co_await core::with_deadline(std::move(reading), limit_of_piece, "request body");
+    if (!read && read.error().code == Errc::timed_out) co_return body_timed_out(now() >= body_deadline);
+    const error_code error = read ? *read : make_error_code(asio::error::operation_aborted);
     if (!error || error == beast::http::error::need_buffer) continue;
     if (error == beast::http::error::body_limit)
       co_return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
@@ -281,15 +338,10 @@ awaitable<bool> Connection::Impl::send(const Response& response, const RequestHe
   co_return co_await send_stream(response, head.minor_version == 1);
 }
 
-bool Connection::Impl::peer_closed() {
-  char byte = 0;
-  const auto count = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
 awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {
   while (true) {
-    const auto piece = co_await response.stream();
+    auto producing = response.stream();
+    const auto piece = co_await while_connected(watch, std::move(producing));
     if (!piece) co_return false;
     if (piece->empty()) break;
     const std::string text = chunked ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *piece;

@@ -1,7 +1,13 @@
 #include "http/form.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
 #include "http/query.hpp"
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/nearest.hpp"
 
 namespace skill_verifier::http {
 namespace {
@@ -15,17 +21,32 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 }  // namespace
 
-Result<void> set_member(SubmissionForm& form, std::string_view name, std::string value) {
+Result<void> check_member(std::string_view name, MemberPlace place) {
+  // The first member is what carries the skill in that place.
+  constexpr std::array<std::array<std::string_view, 5>, 3> kMembers = {
+      {{"skillPath", "nonce", "version", "name", "discover"},
+       {"skill", "nonce", "version", "name", "discover"},
+       {"filename", "nonce", "version", "name", "discover"}}};
+  const auto& known = kMembers.at(static_cast<std::size_t>(place));
+  if (std::find(known.begin(), known.end(), name) != known.end()) return {};
+  return Error(
+      Errc::invalid_argument, "member_unknown",
+      fmt::format("unknown member {}; the nearest known one is {}", core::shorten(name), core::nearest(name, known)),
+      fmt::format("the members here are {}", fmt::join(known, ", ")));
+}
+
+Result<void> set_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
+  SKILL_VERIFIER_TRY_VOID(check_member(name, place));
   if (name == "nonce") return set_once(form.nonce, name, std::move(value));
   if (name == "version") return set_once(form.version, name, std::move(value));
   if (name == "name") return set_once(form.name, name, std::move(value));
-  return Error(Errc::invalid_argument, "member_unknown", "unknown member " + core::shorten(name),
-               "the members are skillPath or skill, nonce, version, name and discover");
+  if (name == "filename") return set_once(form.filename, name, std::move(value));
+  return set_once(form.skill_path, name, std::move(value));
 }
 
-Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value) {
+Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
   if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover")) return {};
-  if (name != "discover") return set_member(form, name, std::move(value));
+  if (name != "discover") return set_member(form, name, std::move(value), place);
   SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
   return set_once(form.discover, name, discover);
 }

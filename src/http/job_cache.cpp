@@ -1,6 +1,11 @@
 #include "http/job_cache.hpp"
 
 namespace skill_verifier::http {
+namespace {
+
+constexpr std::size_t kReadersSwept = 256;
+
+}  // namespace
 
 JobCache::Text JobCache::find(std::string_view id, Clock::time_point now) {
   const auto found = index_.find(id);
@@ -15,6 +20,8 @@ JobCache::Text JobCache::find(std::string_view id, Clock::time_point now) {
 
 void JobCache::insert(std::string id, Text text, std::uint64_t epoch, Clock::time_point now) {
   if (epoch != epoch_) return;
+  forget_unread();
+  readers_[id] = text;
   // Nobody may ask for a job a second time: what has expired must not stay until the cache is full.
   while (!entries_.empty() && entries_.back().expires <= now)
     drop(std::prev(entries_.end()));
@@ -27,8 +34,19 @@ void JobCache::insert(std::string id, Text text, std::uint64_t epoch, Clock::tim
   index_.emplace(entries_.front().id, entries_.begin());
 }
 
+JobCache::Text JobCache::being_read(const std::string& id) const {
+  const auto found = readers_.find(id);
+  return found == readers_.end() ? nullptr : found->second.lock();
+}
+
+void JobCache::forget_unread() {
+  if (readers_.size() < kReadersSwept) return;
+  std::erase_if(readers_, [](const auto& entry) { return entry.second.expired(); });
+}
+
 void JobCache::erase(std::string_view id) {
   ++epoch_;
+  readers_.erase(std::string(id));
   if (const auto found = index_.find(id); found != index_.end()) drop(found->second);
 }
 

@@ -165,6 +165,7 @@ Result<SubmissionForm> parse_submission(std::string_view text) {
   if (!body.is_object()) return Error(Errc::invalid_argument, "member_invalid", "the body is not a JSON object");
   SubmissionForm form;
   for (const auto& [name, value] : body.items()) {
+    SKILL_VERIFIER_TRY_VOID(check_member(name, MemberPlace::json));
     if (value.is_null()) continue;
     const bool flag = name == "discover";
     if (flag ? !value.is_boolean() : !value.is_string())
@@ -173,9 +174,7 @@ Result<SubmissionForm> parse_submission(std::string_view text) {
           core::shorten(name) + " is of type " + value.type_name() + ", must be a " + (flag ? "boolean" : "string"));
     if (flag) {
       form.discover = value.get<bool>();
-    } else if (name == "skillPath") {
-      form.skill_path = value.get<std::string>();
-    } else if (auto set = set_member(form, name, value.get<std::string>()); !set) {
+    } else if (auto set = set_member(form, name, value.get<std::string>(), MemberPlace::json); !set) {
       return set.error();
     }
   }

@@ -15,15 +15,15 @@ namespace skill_verifier::http {
 using core::awaitable;
 
 /// The next piece of a request's body, valid until the next call; empty at its end. Errors: too_large `body_too_large`,
-/// invalid_argument `body_malformed`, cancelled `client_gone` when there is nobody left to answer.
+/// invalid_argument `body_malformed`, timed_out `body_timed_out`, cancelled `client_gone` when there is nobody left to
+/// answer.
 using BodyReader = std::function<awaitable<Result<std::string_view>>(std::uint64_t limit)>;
 
 /// Owned by the connection until it has been answered.
 struct Request {
   RequestHead head;
-  std::string id;                     ///< for the log and X-Request-Id
-  BodyReader body;                    ///< `limit` is for the whole body and the same in every call
-  std::function<bool()> client_left;  ///< whether the connection has been closed by the other side; may be empty
+  std::string id;   ///< for the log and X-Request-Id
+  BodyReader body;  ///< `limit` is for the whole body and the same in every call
 };
 
 /// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.

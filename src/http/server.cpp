@@ -16,6 +16,7 @@ Backend backend_of(service::Service& service) {
     return service.log(std::move(id), offset, limit);
   };
   backend.health = [&service] { return service.health(); };
+  backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.total = [&service] { return service.total(); };
   return backend;
 }

@@ -30,6 +30,11 @@ Error no_skill() {
                "send JSON {\"skillPath\": \"…\"}, a form with the field skill, or an archive as the body");
 }
 
+Error spool_full() {
+  return Error(Errc::overloaded, "spool_full",
+               "uploads and packages of waiting jobs take all the space there is for them", "try again later");
+}
+
 /// The last segment of what the client calls the file, whichever separator its system has.
 std::string archive_name(std::string_view filename) {
   const auto separator = filename.find_last_of("/\\");
@@ -52,11 +57,7 @@ Result<SubmissionForm> parse_query_form(std::string_view text) {
   SKILL_VERIFIER_TRY(const Query query, Query::parse(text));
   SubmissionForm form;
   for (const auto& [name, value] : query.pairs()) {
-    if (name == "filename") {
-      form.filename = value;
-    } else if (auto set = set_text_member(form, name, value); !set) {
-      return set.error();
-    }
+    SKILL_VERIFIER_TRY_VOID(set_text_member(form, name, value, MemberPlace::query));
   }
   return form;
 }
@@ -81,6 +82,7 @@ Problem submit_problem(const Error& error) {
     problem.status = 400;
     problem.error = "Skill path not found";
   }
+  if (error.id == "body_timed_out") problem.status = 408;  // the client's time-out, not one of ours
   if (error.code == Errc::overloaded || error.id == "draining") problem.retry_after = 10;
   return problem;
 }
@@ -156,7 +158,7 @@ class FormReceiver {
 
   Result<void> end() {
     if (name_ == kArchiveField) return {};
-    return set_text_member(form_, name_, std::move(text_));
+    return set_text_member(form_, name_, std::move(text_), MemberPlace::form);
   }
 
   core::WorkPool& pool_;
@@ -210,8 +212,11 @@ awaitable<Result<service::Submission>> Api::receive(Request& request, std::strin
     co_return Error(Errc::overloaded, "too_many_uploads",
                     "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
   const UploadSlot slot(uploads_);
-  if (archive) co_return co_await receive_raw(request, std::move(form));
-  co_return co_await receive_form(request, std::move(content_type), std::move(form));
+  const auto announced = std::min(request.head.content_length.value_or(0), options_.body_bytes);
+  auto held = spool_budget_.try_reserve(announced, backend_.pack_bytes());
+  if (!held) co_return spool_full();
+  if (archive) co_return co_await receive_raw(request, std::move(form), *held);
+  co_return co_await receive_form(request, std::move(content_type), std::move(form), *held);
 }
 
 awaitable<Result<service::Submission>> Api::receive_json(Request& request, SubmissionForm form) {
@@ -231,15 +236,18 @@ awaitable<Result<service::Submission>> Api::receive_json(Request& request, Submi
 }
 
 awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::string content_type,
-                                                         SubmissionForm form) {
+                                                         SubmissionForm form, ByteBudget::Reservation& held) {
   const auto boundary = multipart_boundary(content_type);
   if (!boundary) co_return boundary.error();
   MultipartParser parser(*boundary);
   FormReceiver receiver(pool_, spool_, std::move(form));
+  std::uint64_t received = 0;
   while (true) {
     const auto piece = co_await request.body(options_.body_bytes);
     if (!piece) co_return piece.error();
     if (piece->empty()) break;
+    received += piece->size();
+    if (!held.grow_to(received, backend_.pack_bytes())) co_return spool_full();
     parser.feed(*piece);
     while (true) {
       auto event = parser.next();
@@ -253,7 +261,8 @@ awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::
   co_return co_await receiver.finish(request.id);
 }
 
-awaitable<Result<service::Submission>> Api::receive_raw(Request& request, SubmissionForm form) {
+awaitable<Result<service::Submission>> Api::receive_raw(Request& request, SubmissionForm form,
+                                                        ByteBudget::Reservation& held) {
   std::string filename = form.filename.value_or("");
   if (request.head.has_field("Content-Disposition")) {
     const auto disposition = parse_header_value(request.head.field("Content-Disposition"));
@@ -262,10 +271,13 @@ awaitable<Result<service::Submission>> Api::receive_raw(Request& request, Submis
   }
   auto file = co_await SpoolFile::create(pool_, spool_);
   if (!file) co_return file.error();
+  std::uint64_t received = 0;
   while (true) {
     const auto piece = co_await request.body(options_.body_bytes);
     if (!piece) co_return piece.error();
     if (piece->empty()) break;
+    received += piece->size();
+    if (!held.grow_to(received, backend_.pack_bytes())) co_return spool_full();
     const auto stored = co_await file->append(*piece);
     if (!stored) co_return stored.error();
   }

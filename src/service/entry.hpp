@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,6 +30,7 @@ struct Entry {
   bool removing = false;     ///< somebody wants it gone
   bool interrupted = false;  ///< the service stops and its grace is over
   bool holds_slot = false;
+  std::uint64_t pack_bytes = 0;
   int faults = 0;  ///< attempts of this life that the infrastructure spoilt
   core::Event done;
   LiveLog log;

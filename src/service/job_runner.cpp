@@ -208,6 +208,11 @@ core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPt
   attest::QuoteFor whom{entry->id, entry->request_id};
   auto quoting = quoter_->quote(attest::report_data(attest::kResultTag, result_hash), std::move(whom));
   auto quote = co_await core::with_deadline(std::move(quoting), options_.quote_timeout, "quote");
+  if (quote && options_.attestation_required && quote->tee_type != attest::kTeeIntelTdx)
+    co_return Error{Errc::rejected, "attestation_simulated",
+                    fmt::format("attestation is required and the quote is {}: its chain does not end at Intel's root",
+                                core::shorten(quote->tee_type)),
+                    "run inside a dstack CVM on TDX hardware"};
   if (quote) {
     attestation.quote = std::move(*quote);
     co_return attestation;

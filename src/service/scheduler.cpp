@@ -34,19 +34,21 @@ Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& cl
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, const std::string& request_id) {
+void Scheduler::add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes) {
   auto entry = std::make_shared<Entry>(executor_, id);
   entry->request_id = request_id;
-  enqueue(std::move(entry));
+  enqueue(std::move(entry), pack_bytes);
 }
 
-void Scheduler::recover(const std::string& id) {
+void Scheduler::recover(const std::string& id, std::uint64_t pack_bytes) {
   auto entry = std::make_shared<Entry>(executor_, id);
   entry->recovered = true;
-  enqueue(std::move(entry));
+  enqueue(std::move(entry), pack_bytes);
 }
 
-void Scheduler::enqueue(EntryPtr entry) {
+void Scheduler::enqueue(EntryPtr entry, std::uint64_t pack_bytes) {
+  entry->pack_bytes = pack_bytes;
+  pack_bytes_ += pack_bytes;
   entries_[entry->id] = entry;
   queue_.push_back(std::move(entry));
   pump();
@@ -83,7 +85,7 @@ void Scheduler::release_slot(const EntryPtr& entry) {
 void Scheduler::forget(const EntryPtr& entry) {
   entry->where = Entry::Where::done;
   entry->log.close();
-  entries_.erase(entry->id);
+  if (entries_.erase(entry->id) != 0) pack_bytes_ -= entry->pack_bytes;
   entry->done.notify_all();
 }
 

@@ -34,9 +34,9 @@ class Scheduler {
   bool has_room() const { return queue_.size() + promised_ < options_.queue; }
 
   /// Queues a job that is pending in the store and begins it as soon as a worker is free.
-  void add(const std::string& id, const std::string& request_id);
+  void add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes);
   /// The same for a job of an earlier life.
-  void recover(const std::string& id);
+  void recover(const std::string& id, std::uint64_t pack_bytes);
   /// Null when the job is final, or not of this life.
   EntryPtr find(const std::string& id) const;
   /// Cancels the job and waits until it is final; at once when it is not known here. False when `limit` passed first.
@@ -44,12 +44,13 @@ class Scheduler {
   /// Begins no more jobs, lets active ones finish for the drain time, then interrupts and requeues them.
   core::awaitable<void> stop();
 
+  std::uint64_t pack_bytes() const { return pack_bytes_; }
   std::size_t queued() const { return queue_.size(); }
   std::size_t active() const { return active_; }
   bool draining() const { return draining_; }
 
  private:
-  void enqueue(EntryPtr entry);
+  void enqueue(EntryPtr entry, std::uint64_t pack_bytes);
   void pump();
   void activate(const EntryPtr& entry);
   void release_slot(const EntryPtr& entry);
@@ -78,8 +79,9 @@ class Scheduler {
   std::unordered_map<std::string, EntryPtr> entries_;
   std::deque<EntryPtr> queue_;
   std::size_t promised_ = 0;
-  std::size_t active_ = 0;      ///< jobs with a coroutine
-  std::size_t slots_used_ = 0;  ///< those of them that need the sandbox; the others wait for a quote or the store
+  std::uint64_t pack_bytes_ = 0;  ///< of all entries
+  std::size_t active_ = 0;        ///< jobs with a coroutine
+  std::size_t slots_used_ = 0;    ///< those of them that need the sandbox; the others wait for a quote or the store
   bool draining_ = false;
   bool stopping_ = false;  ///< the drain time is over
   core::Event idle_;

@@ -52,6 +52,7 @@ struct Service::Impl {
         intake(executor, kIntakesAtOnce),
         housekeeping(executor) {}
 
+  core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<void>> resume(store::JobSummary job);
   core::awaitable<void> expire_old_jobs();
@@ -92,7 +93,13 @@ awaitable<Result<void>> Service::start() {
 awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
   if (job.attempt < options.max_starts) {
     log::info("job resumed", {{"job", job.id}, {"attempts", job.attempt}});
-    scheduler.recover(job.id);
+    auto measure = [path = store.pack_path(job.id)] {
+      std::error_code ignored;
+      const auto bytes = std::filesystem::file_size(path, ignored);
+      return ignored ? std::uintmax_t{0} : bytes;
+    };
+    const auto bytes = co_await core::run_on(pool, std::move(measure));
+    scheduler.recover(job.id, bytes);
     co_return Result<void>{};
   }
   const Error exhausted(Errc::internal, "attempts_exhausted",
@@ -125,31 +132,44 @@ awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::fi
 }
 
 awaitable<Result<store::Job>> Service::submit(Submission submission) {
+  const std::string id = core::new_job_id();
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
-  if (impl_->scheduler.draining()) co_return draining();
+  const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
+  auto job = co_await impl_->accept(id, std::move(submission), pack.path());
+  // Removing a large file can take a while; the guards above are for exceptions.
+  auto tidy = [archive = archive.path(), pack = pack.path()] {
+    std::error_code ignored;
+    if (!archive.empty()) std::filesystem::remove(archive, ignored);
+    std::filesystem::remove(pack, ignored);
+  };
+  co_await core::run_on(impl_->pool, std::move(tidy));
+  co_return job;
+}
+
+awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
+  if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();
-  if (!impl_->scheduler.has_room())
+  if (!scheduler.has_room())
     co_return Error{Errc::overloaded, "queue_full",
-                    fmt::format("{} jobs wait already, which is the limit", impl_->options.queue), "try again later"};
-  const Scheduler::Place place(impl_->scheduler);
+                    fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
+  const Scheduler::Place place(scheduler);
 
   store::Job job;
-  job.id = core::new_job_id();
-  const SpoolFile pack(impl_->store.spool() / (job.id + ".pack"));
+  job.id = std::move(id);
   const std::string request_id = submission.request_id;
-  auto request = co_await impl_->read(std::move(submission), pack.path());
+  auto request = co_await read(std::move(submission), pack);
   if (!request) co_return request.error();
   // What policy refuses outright is refused now; the plan itself is made when the job runs.
-  if (auto plan = make_plan(request->manifest, impl_->options); !plan) co_return plan.error();
-  job.created_at = impl_->clock.now();
+  if (auto plan = make_plan(request->manifest, options); !plan) co_return plan.error();
+  job.created_at = clock.now();
   job.skill_id = request->manifest.skill_id(request->tree_digest);
   job.request = to_json(*request);
-  if (impl_->scheduler.draining()) co_return draining();
-  auto stored = co_await impl_->store.insert(std::move(job), pack.path());
+  if (scheduler.draining()) co_return draining();
+  auto stored = co_await store.insert(std::move(job), std::move(pack));
   if (!stored) co_return stored.error();
   log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!impl_->scheduler.draining()) impl_->scheduler.add(stored->id, request_id);
+  if (!scheduler.draining()) scheduler.add(stored->id, request_id, request->pack_bytes);
   co_return stored;
 }
 
@@ -190,6 +210,10 @@ awaitable<Result<LogPart>> Service::log(std::string id, std::size_t offset, core
   auto text = co_await impl_->store.log(std::move(id));
   if (!text) co_return text.error();
   co_return part_of(*text, offset, true);
+}
+
+std::uint64_t Service::pack_bytes() const {
+  return impl_->scheduler.pack_bytes();
 }
 
 awaitable<Health> Service::health() {

@@ -48,6 +48,8 @@ TEST(ConfigExample, ShowsTheDefaults) {
   EXPECT_EQ(config->server.address, defaults.server.address);
   EXPECT_EQ(config->server.port, defaults.server.port);
   EXPECT_EQ(config->server.body_bytes, defaults.server.body_bytes);
+  EXPECT_EQ(config->server.spool_bytes, defaults.server.spool_bytes);
+  EXPECT_EQ(config->server.response_bytes, defaults.server.response_bytes);
   EXPECT_EQ(config->server.header_bytes, defaults.server.header_bytes);
   EXPECT_EQ(config->server.header_time, defaults.server.header_time);
   EXPECT_EQ(config->server.body_time, defaults.server.body_time);
@@ -138,6 +140,32 @@ TEST(Config, ChecksWhatNeedsMoreThanOneKey) {
   EXPECT_NE(fault_of("skill_roots: [examples]").find("not an absolute path"), std::string::npos);
   EXPECT_NE(fault_of("engine: {host: 'ftp://x'}").find("engine.host"), std::string::npos);
   EXPECT_NE(fault_of("runtimes: {}").find("no image is allowed"), std::string::npos);
+}
+
+TEST(Config, LooksAtWhatTheKeysPointTo) {
+  EXPECT_NE(fault_of("listen: {address: localhost}").find("listen.address: 'localhost' is no IP address"),
+            std::string::npos);
+  EXPECT_EQ(fault_of("listen: {address: '::1'}"), "");
+  EXPECT_NE(fault_of("attestation: {dstack: 'ftp://x'}").find("attestation.dstack: "), std::string::npos);
+  EXPECT_NE(fault_of("attestation: {dstack: 'run/dstack.sock'}").find("attestation.dstack: "), std::string::npos);
+  EXPECT_EQ(fault_of("attestation: {dstack: /run/dstack.sock}"), "");
+  EXPECT_NE(fault_of("skill_roots: [/nonexistent]").find("'/nonexistent' is not a directory"), std::string::npos);
+  EXPECT_NE(fault_of("engine: {init: /nonexistent}").find("engine.init: '/nonexistent' is not a file"),
+            std::string::npos);
+  EXPECT_NE(fault_of("engine: {init: /etc/passwd}").find("engine.init: '/etc/passwd' is not executable"),
+            std::string::npos);
+  EXPECT_EQ(fault_of("engine: {init: /bin/sh}"), "");
+}
+
+TEST(EnvironmentFaults, NameTheNearestKnownVariable) {
+  const char* const environment[] = {"SKILL_VERIFIER_WORKRES=2",    "SKILL_VERIFIER_WORKERS=2",
+                                     "SKILL_VERIFIER_TEST_IMAGE=x", "WORKRES=2",
+                                     "SKILL_VERIFIER_LISTEN_PROT",  nullptr};
+  EXPECT_EQ(environment_faults(environment),
+            (std::vector<std::string>{
+                "environment variable SKILL_VERIFIER_WORKRES: unknown; the nearest known one is SKILL_VERIFIER_WORKERS",
+                "environment variable SKILL_VERIFIER_LISTEN_PROT: unknown; the nearest known one is "
+                "SKILL_VERIFIER_LISTEN_PORT"}));
 }
 
 TEST(Config, AFilesMapReplacesTheDefaultList) {

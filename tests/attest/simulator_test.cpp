@@ -219,11 +219,12 @@ TEST_F(SimulatorTest, SignsQuotesThatHoldUnderItsOwnRootOnly) {
   start();
   const auto answer = call("GetQuote", {{"report_data", "1234"}});
   const auto bytes = hex(answer["quote"]);
-  const auto layout = dcap::parse_quote(bytes);
+  const auto layout = dcap::parse_layout(bytes);
   ASSERT_TRUE(layout) << layout.error().message;
-  const auto leaf = parse_der(layout->certificates[0]);
-  const auto ca = parse_der(layout->certificates[1]);
-  const auto root = parse_der(layout->certificates[2]);
+  const auto chain = dcap::parse_quote(bytes)->pck_chain;
+  const auto leaf = parse_der(chain[0]);
+  const auto ca = parse_der(chain[1]);
+  const auto root = parse_der(chain[2]);
   ASSERT_TRUE(leaf && ca && root);
   EXPECT_EQ(X509_verify(leaf.get(), X509_get0_pubkey(ca.get())), 1);
   EXPECT_EQ(X509_verify(ca.get(), X509_get0_pubkey(root.get())), 1);

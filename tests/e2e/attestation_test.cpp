@@ -81,6 +81,15 @@ TEST(Attestation, RequiredMeansThatAJobWithoutAQuoteFails) {
   EXPECT_TRUE(job["error"].is_string());
 }
 
+TEST(Attestation, RequiredIsNotSatisfiedByTheSimulator) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const Simulator simulator;
+  const Daemon daemon("attestation: {required: true}\n", {{"DSTACK_SOCKET", simulator.socket()}});
+  Json job = daemon.verify(source_dir() / "examples" / "hello-world");
+  EXPECT_EQ(job["status"], "failed") << job.dump(2);
+  EXPECT_EQ(job["code"], "attestation_simulated");
+}
+
 TEST(Attestation, TwoVerifiersOfOneTreeAgreeOnTheComparableCore) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const Daemon first, second;

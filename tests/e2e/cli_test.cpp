@@ -61,6 +61,18 @@ TEST(Verify, TakesAnArchive) {
             run({"sha256sum", archive}).out);
 }
 
+TEST(Verify, NamesWhatTheManifestDoesNot) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const TempDir work;
+  work.write("plain/SKILL.md", "---\ndescription: Says hi.\nmetadata:\n  test_command: echo hi\n---\n");
+  const Finished finished = run({program("skill-verifier").string(), "verify", (work.path() / "plain").string(),
+                                 "--name", "given-name", "--version", "2.3.4", "--set", "engine.pull=false", "--set",
+                                 "runtimes=alpine:latest=skill-verifier.local/busybox:1"},
+                                {{"DOCKER_HOST", docker_host()}});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out)["skillId"], "given-name@2.3.4");
+}
+
 TEST(Verify, LeavesNoImageInTheEngine) {
   SKILL_VERIFIER_NEEDS_ENGINE();
   const std::string before = docker({"images", "-aq"});
@@ -153,6 +165,19 @@ TEST(Serve, CheckConfigReportsEveryFaultWithItsLine) {
   const Finished good = run({program("skill-verifier").string(), "serve", "--check-config", "-c",
                              (source_dir() / "config" / "skill-verifier.example.yaml").string()});
   EXPECT_EQ(good.exit_code, 0) << good.err;
+}
+
+TEST(Serve, RefusesAVariableThatItDoesNotKnowTogetherWithTheOtherFaults) {
+  const Finished finished = run({program("skill-verifier").string(), "serve", "--check-config", "--set", "workers=0",
+                                 "--set", "listen.address=nowhere"},
+                                {{"SKILL_VERIFIER_WORKRES", "2"}, {"SKILL_VERIFIER_TEST_ANYTHING", "1"}});
+  EXPECT_EQ(finished.exit_code, 78);
+  EXPECT_NE(finished.err.find("SKILL_VERIFIER_WORKRES: unknown; the nearest known one is SKILL_VERIFIER_WORKERS"),
+            std::string::npos)
+      << finished.err;
+  EXPECT_NE(finished.err.find("--set: workers: '0'"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("listen.address: 'nowhere'"), std::string::npos) << finished.err;
+  EXPECT_EQ(finished.err.find("TEST_ANYTHING"), std::string::npos) << finished.err;
 }
 
 TEST(Program, AnswersVersionAndUsage) {

@@ -43,6 +43,8 @@ class Client {
   bool closed();
   void shutdown_write();
   void close();
+  /// Closes with RST instead of FIN.
+  void reset();
 
   Answer exchange(std::string_view request, bool head = false);
 

@@ -70,24 +70,38 @@ TEST(Limits, CloseAnIdleConnectionAfterAnAnswer) {
   EXPECT_TRUE(client.closed());
 }
 
-TEST(Limits, CloseAConnectionWhoseBodyStops) {
+TEST(Limits, AnswerAConnectionWhoseBodyStopsWith408) {
   ServerOptions options = impatient();
   options.body_time = 60s;
   TestServer server(options);
   Client client(server.port());
   client.send("POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\nContent-Length: 10\r\n\r\nab");
+  const Answer answer = client.read();
+  EXPECT_EQ(answer.status, 408);
+  EXPECT_EQ(answer.header("Content-Type"), "application/problem+json");
+  EXPECT_EQ(answer.header("Connection"), "close");
+  EXPECT_EQ(body_of(answer)["code"], "body_timed_out");
+  client.shutdown_write();
   EXPECT_TRUE(client.closed());
   server.until_spool_is(true);
 }
 
-TEST(Limits, CloseAConnectionWhoseBodyTakesTooLong) {
+TEST(Limits, AnswerAConnectionWhoseBodyTakesTooLongWith408) {
   ServerOptions options = impatient();
   options.body_idle = 60s;
   TestServer server(options);
   Client client(server.port());
   client.send("POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\nContent-Length: 40000000\r\n\r\n");
-  while (client.send("x"))
+  // Slower than the whole time allows, but never silent for long.
+  for (int i = 0; i < 1000; ++i) {
+    client.send("x");
     server.run([](FakeBackend&) {});
+  }
+  const Answer answer = client.read();
+  EXPECT_EQ(answer.status, 408);
+  EXPECT_EQ(body_of(answer)["code"], "body_timed_out");
+  client.shutdown_write();
+  EXPECT_TRUE(client.closed());
   server.until_spool_is(true);
   server.run([](FakeBackend& backend) { EXPECT_TRUE(backend.received.empty()); });
 }
@@ -165,6 +179,46 @@ TEST(Limits, EndALongPollForAClientThatHasGone) {
   EXPECT_EQ(get(server.port(), "/health").status, 200);
 }
 
+TEST(Limits, EndALongPollAndAFollowedLogAtOnceWhenTheConnectionIsReset) {
+  TestServer server;
+  server.run([](FakeBackend& backend) { backend.jobs[job_id('a')] = make_job(job_id('a'), JobState::running); });
+  for (const char* path : {"?wait=60", "/logs"}) {
+    Client client(server.port());
+    client.send(request_text("GET", "/verify/" + job_id('a') + path));
+    server.until([](FakeBackend& backend) { return backend.waiting == 1; });
+    client.reset();
+    // Nothing else happens to the job: only the reset can end the call before its 15 s or 60 s.
+    const auto began = std::chrono::steady_clock::now();
+    server.until([](FakeBackend& backend) { return backend.waiting == 0; });
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 10s) << path;
+  }
+}
+
+TEST(Limits, GiveAHalfClosedClientTheWholeLogAndTheVerdict) {
+  TestServer server;
+  server.run([](FakeBackend& backend) { backend.jobs[job_id('a')] = make_job(job_id('a'), JobState::running); });
+  Client follower(server.port()), poller(server.port());
+  follower.send(request_text("GET", "/verify/" + job_id('a') + "/logs"));
+  poller.send(request_text("GET", "/verify/" + job_id('a') + "?wait=60"));
+  follower.shutdown_write();
+  poller.shutdown_write();
+  server.until([](FakeBackend& backend) { return backend.waiting == 2; });
+  server.run([](FakeBackend& backend) {
+    backend.logs[job_id('a')] = "first\n";
+    backend.changed();
+  });
+  server.until([](FakeBackend& backend) { return backend.waiting == 2; });
+  server.run([](FakeBackend& backend) {
+    backend.logs[job_id('a')] += "last\n";
+    backend.jobs[job_id('a')] = make_job(job_id('a'), JobState::completed);
+    backend.changed();
+  });
+  const Answer log = follower.read();
+  EXPECT_TRUE(log.complete);
+  EXPECT_EQ(log.body, "first\nlast\n");
+  EXPECT_EQ(body_of(poller.read())["status"], "completed");
+}
+
 TEST(Limits, RefuseALongHead) {
   ServerOptions options;
   options.header_bytes = 1024;
@@ -217,6 +271,71 @@ TEST(Limits, RefuseAHeadByEveryRuleWithAnAnswerAndAClose) {
     client.shutdown_write();
     EXPECT_TRUE(client.closed()) << text;
   }
+}
+
+TEST(Limits, RefuseAnUploadThatTheSpoolHasNoRoomForBeforeItIsSent) {
+  ServerOptions options;
+  options.body_bytes = 1000;
+  options.spool_bytes = 1500;
+  TestServer server(options);
+  const std::string head = "POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\n";
+  {
+    Client first(server.port());
+    first.send(head + "Content-Length: 1000\r\n\r\nab");
+    server.until_spool_is(false);
+    Client second(server.port());
+    const Answer answer = second.exchange(head + "Expect: 100-continue\r\nContent-Length: 501\r\n\r\n");
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(body_of(answer)["code"], "spool_full");
+    EXPECT_NE(answer.header("Retry-After"), "");
+    Client chunked(server.port());
+    chunked.send(head + "Transfer-Encoding: chunked\r\n\r\n258\r\n" + std::string(600, 'x') + "\r\n");
+    EXPECT_EQ(body_of(chunked.read())["code"], "spool_full");
+    Client third(server.port());
+    EXPECT_EQ(third.exchange(head + "Content-Length: 500\r\n\r\n" + std::string(500, 'x')).status, 202);
+  }
+  server.until_spool_is(true);
+  server.run([](FakeBackend& backend) { backend.pack_bytes = 600; });
+  Client waiting(server.port());
+  const Answer answer = waiting.exchange(head + "Content-Length: 901\r\n\r\n");
+  EXPECT_EQ(body_of(answer)["code"], "spool_full") << "packages of waiting jobs count";
+  Client fits(server.port());
+  EXPECT_EQ(fits.exchange(head + "Content-Length: 900\r\n\r\n" + std::string(900, 'x')).status, 202);
+}
+
+TEST(Limits, RefuseOneLargeAnswerMoreThanMayBeHeldAtOnce) {
+  ServerOptions options;
+  options.response_bytes = 30u << 20;
+  TestServer server(options);
+  server.run([](FakeBackend& backend) {
+    for (const char digit : {'a', 'b', 'c'}) {
+      auto job = make_job(job_id(digit), JobState::completed);
+      job.result = "{\"x\":\"" + std::string(12u << 20, 'x') + "\"}";
+      backend.jobs[job.id] = job;
+    }
+  });
+  const auto ask = [](char digit) { return request_text("GET", "/verify/" + job_id(digit)); };
+  std::vector<std::unique_ptr<Client>> slow;
+  // Any number of readers of one result share its bytes.
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(std::make_unique<Client>(server.port(), 4096));
+    slow.back()->send(ask('a'));
+    EXPECT_EQ(slow.back()->read_head().status, 200);
+  }
+  slow.push_back(std::make_unique<Client>(server.port(), 4096));
+  slow.back()->send(ask('b'));
+  EXPECT_EQ(slow.back()->read_head().status, 200);
+  Client refused(server.port());
+  const Answer answer = refused.exchange(ask('c'));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(body_of(answer)["code"], "responses_full");
+  EXPECT_NE(answer.header("Retry-After"), "");
+  EXPECT_EQ(get(server.port(), "/health").status, 200);
+  for (auto& client : slow)
+    client->reset();
+  const auto give_up = std::chrono::steady_clock::now() + 30s;
+  while (get(server.port(), "/verify/" + job_id('c')).status != 200)
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
 }
 
 TEST(Limits, RefuseALongBodyBeforeItIsSent) {

@@ -60,31 +60,40 @@ TEST(ParseFlag, KnowsTwoValues) {
 
 TEST(SetMember, SetsEachKnownMemberOnce) {
   SubmissionForm form;
-  EXPECT_TRUE(set_member(form, "nonce", "n"));
-  EXPECT_TRUE(set_member(form, "version", "v"));
-  EXPECT_TRUE(set_member(form, "name", "m"));
+  EXPECT_TRUE(set_member(form, "nonce", "n", MemberPlace::json));
+  EXPECT_TRUE(set_member(form, "version", "v", MemberPlace::json));
+  EXPECT_TRUE(set_member(form, "name", "m", MemberPlace::json));
   EXPECT_EQ(form.nonce, "n");
   EXPECT_EQ(form.version, "v");
   EXPECT_EQ(form.name, "m");
-  EXPECT_EQ(set_member(form, "nonce", "o").error().id, "member_duplicate");
-  EXPECT_EQ(set_member(form, "nonse", "o").error().id, "member_unknown");
+  EXPECT_EQ(set_member(form, "nonce", "o", MemberPlace::json).error().id, "member_duplicate");
+  EXPECT_EQ(set_member(form, "nonse", "o", MemberPlace::json).error().id, "member_unknown");
   EXPECT_EQ(form.nonce, "n");
+}
+
+TEST(CheckMember, NamesTheNearestOfItsPlace) {
+  EXPECT_NE(check_member("skilPath", MemberPlace::json).error().message.find("one is skillPath"), std::string::npos);
+  EXPECT_NE(check_member("skillPath", MemberPlace::form).error().message.find("one is skill"), std::string::npos);
+  EXPECT_NE(check_member("fileName", MemberPlace::query).error().message.find("one is filename"), std::string::npos);
+  EXPECT_EQ(check_member("filename", MemberPlace::json).error().hint,
+            "the members here are skillPath, nonce, version, name, discover");
+  EXPECT_EQ(check_member(std::string(60'000, 'n'), MemberPlace::json).error().id, "member_unknown");
 }
 
 TEST(SetTextMember, TreatsABlankFieldAsAbsent) {
   SubmissionForm form;
   for (const char* name : {"nonce", "version", "name", "discover"})
-    EXPECT_TRUE(set_text_member(form, name, "")) << name;
+    EXPECT_TRUE(set_text_member(form, name, "", MemberPlace::form)) << name;
   EXPECT_FALSE(form.nonce || form.version || form.name || form.discover);
-  EXPECT_TRUE(set_text_member(form, "discover", "on"));
+  EXPECT_TRUE(set_text_member(form, "discover", "on", MemberPlace::form));
   EXPECT_EQ(form.discover, true);
-  EXPECT_EQ(set_text_member(form, "discover", "on").error().id, "member_duplicate");
-  EXPECT_EQ(set_text_member(form, "other", "").error().id, "member_unknown");
+  EXPECT_EQ(set_text_member(form, "discover", "on", MemberPlace::form).error().id, "member_duplicate");
+  EXPECT_EQ(set_text_member(form, "other", "", MemberPlace::form).error().id, "member_unknown");
 }
 
 TEST(SetTextMember, RefusesAFlagThatIsNone) {
   SubmissionForm form;
-  EXPECT_EQ(set_text_member(form, "discover", "maybe").error().id, "query_invalid");
+  EXPECT_EQ(set_text_member(form, "discover", "maybe", MemberPlace::form).error().id, "query_invalid");
 }
 
 }  // namespace

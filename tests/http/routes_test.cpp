@@ -299,9 +299,17 @@ TEST(GetJobs, FiltersByStatusAndDefaultsToFifty) {
 
 TEST(GetJobs, RefusesBadParameters) {
   TestServer server;
-  for (const char* query : {"limit=0", "limit=501", "limit=x", "limit=", "status=done", "cursor=x", "cursor=-1",
+  for (const char* query : {"limit=0", "limit=-1", "limit=x", "limit=", "status=done", "cursor=x", "cursor=-1",
                             "limit=1&limit=2", "cursor=%zz", "cursor=99999999999999999999"})
     expect_problem(get(server.port(), std::string("/jobs?") + query), 400, "query_invalid");
+}
+
+TEST(GetJobs, ShortensALimitThatIsTooLarge) {
+  TestServer server;
+  for (const char* limit : {"500", "501", "100000"}) {
+    EXPECT_EQ(get(server.port(), std::string("/jobs?limit=") + limit).status, 200);
+    server.run([](FakeBackend& backend) { EXPECT_EQ(std::exchange(backend.filter.limit, 0), 501u); });
+  }
 }
 
 TEST(GetJobs, PassesFailuresOn) {

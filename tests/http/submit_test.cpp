@@ -95,6 +95,10 @@ TEST_F(Submit, RefusesAMemberThatIsGivenTwice) {
 
 TEST_F(Submit, RefusesAMemberThatItDoesNotKnow) {
   expect_problem(post_json(R"({"skillPath":"a","nonse":"n"})"), 400, "member_unknown");
+  expect_problem(post_json(R"({"skillPath":"a","nonse":null})"), 400, "member_unknown");
+  expect_problem(post_json(R"({"skillPath":"a","nonse":{"a":1}})"), 400, "member_unknown");
+  EXPECT_EQ(body_of(post_json(R"({"skilpath":"a"})"))["detail"],
+            "unknown member skilpath; the nearest known one is skillPath");
   expect_problem(post_json(R"({"skillPath":"a"})", "?nonse=m"), 400, "member_unknown");
   expect_problem(post_form(part("name=nonse", "a") + "--B--\r\n"), 400, "member_unknown");
 }

@@ -64,6 +64,7 @@ http::Backend FakeBackend::calls() {
     return log(std::move(id), offset, limit);
   };
   calls.health = [this] { return report_health(); };
+  calls.pack_bytes = [this] { return pack_bytes; };
   calls.total = [this] { return total(); };
   return calls;
 }

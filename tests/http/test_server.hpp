@@ -36,6 +36,7 @@ class FakeBackend {
   bool throws = false;        ///< every call does
   bool keep_archives = true;  ///< read their bytes, not only their size
   service::Health health;
+  std::uint64_t pack_bytes = 0;
   int finds = 0;
   int waiting = 0;          ///< calls that are being waited for now
   store::JobFilter filter;  ///< of the last list

@@ -326,6 +326,15 @@ TEST_F(LifecycleTest, ARequiredQuoteThatFailsFailsTheJob) {
   EXPECT_EQ(sandbox_.run_requests.size(), 1u);
 }
 
+TEST_F(LifecycleTest, ASimulatedQuoteIsNotTheRequiredOne) {
+  options_.attestation_required = true;
+  use_quoter();
+  const auto job = wait(submit().id);
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_EQ(parse(job.error)["code"], "attestation_simulated");
+  EXPECT_EQ(quoter_.asked.size(), 1u);
+}
+
 TEST_F(LifecycleTest, ARequiredQuoteWithoutAnAgentFailsBeforeAnythingRuns) {
   options_.attestation_required = true;
   restart();

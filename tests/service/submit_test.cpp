@@ -1,5 +1,8 @@
 #include <sys/stat.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <future>
+
 #include "service/service_fixture.hpp"
 #include "skill_verifier/core/sha2.hpp"
 
@@ -241,6 +244,31 @@ TEST_F(SubmitTest, DiscoversATestOnlyWhenAsked) {
   const auto result = result_of(wait(await(service_->submit(wanted))->id));
   EXPECT_EQ(result["verdict"], "passed");
   EXPECT_EQ(result["declared"], false);
+}
+
+TEST_F(SubmitTest, RemovesAnArchiveOnThePoolAndNotOnTheLoop) {
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  for (int i = 0; i < 2; ++i)
+    pool_.post([released] { released.wait(); });
+  Submission wanted;
+  wanted.archive = spool_file("bytes");
+  wanted.nonce = std::string(500, 'n');
+  const auto archive = *wanted.archive;
+  bool done = false;
+  core::asio::co_spawn(io_, service_->submit(std::move(wanted)), [&done](const std::exception_ptr&, const auto& job) {
+    done = true;
+    EXPECT_EQ(job.error().id, "nonce_invalid");
+  });
+  io_.restart();
+  io_.poll();
+  EXPECT_FALSE(done);
+  EXPECT_TRUE(fs::exists(archive)) << "removed by the loop's thread";
+  release.set_value();
+  io_.restart();
+  while (!done)
+    io_.run_one();
+  EXPECT_FALSE(fs::exists(archive));
 }
 
 }  // namespace

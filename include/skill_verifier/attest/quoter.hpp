@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "skill_verifier/attest/statement.hpp"
@@ -13,6 +14,9 @@
 namespace skill_verifier::attest {
 
 using core::awaitable;
+
+/// Quote::tee_type of a quote whose certificate chain ends at Intel's root.
+inline constexpr std::string_view kTeeIntelTdx = "intel-tdx";
 
 /// A quote whose report data has been compared with what was asked for.
 struct Quote {

@@ -15,9 +15,11 @@ using core::awaitable;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 3000;             ///< 0 = any free one
-  std::uint64_t body_bytes = 51u << 20;  ///< of an upload
-  std::uint64_t json_bytes = 64u << 10;  ///< of a JSON request
+  std::uint16_t port = 3000;                           ///< 0 = any free one
+  std::uint64_t body_bytes = 51u << 20;                ///< of an upload
+  std::uint64_t spool_bytes = std::uint64_t{4} << 30;  ///< uploads being received plus packages of waiting jobs
+  std::uint64_t response_bytes = 64u << 20;            ///< large answers held at once; one reader more gets 503
+  std::uint64_t json_bytes = 64u << 10;                ///< of a JSON request
   std::size_t header_bytes = 16u << 10;
   core::Duration header_time = std::chrono::seconds(10);
   core::Duration body_time = std::chrono::seconds(120);  ///< whole upload

@@ -117,6 +117,8 @@ class Service {
   /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
   awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
   awaitable<Health> health();
+  /// Bytes of the packages that are kept for jobs of this life that are not final.
+  std::uint64_t pack_bytes() const;
   /// Number of all stored jobs.
   awaitable<Result<std::uint64_t>> total();
 
