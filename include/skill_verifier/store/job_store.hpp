@@ -69,7 +69,7 @@ struct JobOutcome {
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
-/// would survive kill -9 and a power cut (the in-memory store excepted), and a call that fails has changed nothing.
+/// would survive kill -9 and a power cut (the in-memory store excepted; of `begin` see there), and a call that fails has changed nothing.
 /// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Destroyed before the io_context that
 /// awaits it. Errors: not_found `job_not_found`, conflict `job_state_conflict` (job_state.hpp forbids it), unavailable
 /// `store_failed`.
@@ -88,7 +88,8 @@ class JobStore {
   virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
   /// Has an entry for every state. Cost does not depend on the number of jobs.
   virtual awaitable<Result<JobCounts>> counts() = 0;
-  /// pending → running, attempt + 1. conflict when it is not pending.
+  /// pending → running, attempt + 1. conflict when it is not pending. Survives kill -9; a power cut may undo it until
+  /// the next change, and the job is pending again as every start makes it.
   virtual awaitable<Result<Job>> begin(std::string id, Time now) = 0;
   /// running → pending: to be run again.
   virtual awaitable<Result<void>> requeue(std::string id, AttemptCounts counts) = 0;
