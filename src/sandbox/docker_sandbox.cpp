@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -38,6 +39,8 @@ constexpr std::size_t kLargestInit = 16u << 20;
 constexpr std::size_t kLongestInstance = 64;
 constexpr Duration kOrphanLimit = std::chrono::seconds(15);  ///< then start goes on without waiting for them
 constexpr std::chrono::milliseconds kShortestTimeout{1};
+/// How late a tag that was moved in the engine may be noticed. The statement names the image that ran in any case.
+constexpr Duration kResolvedFor = std::chrono::seconds(5);
 constexpr Duration kEndLimit = std::chrono::seconds(10);
 
 bool valid_instance(const std::string& instance) {
@@ -157,7 +160,12 @@ class DockerSandbox final : public Sandbox {
   WarmPool warm_;
   TestRunner tests_;
   core::TaskGroup tasks_;
-  std::unique_ptr<DerivedImages> derived_;  ///< from `start` on, when init is known
+  struct Resolved {
+    Image image;
+    std::chrono::steady_clock::time_point until;
+  };
+  std::map<std::string, Resolved> resolved_;  ///< at most one for every allowed reference
+  std::unique_ptr<DerivedImages> derived_;    ///< from `start` on, when init is known
   Profile profile_;
 };
 
@@ -228,6 +236,8 @@ awaitable<Result<InitProgram>> DockerSandbox::load_init() {
 awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::function<void(std::string_view)> progress) {
   const auto allowed = options_.images.find(reference);
   if (allowed == options_.images.end()) co_return not_allowed(reference);
+  const auto known = resolved_.find(reference);
+  if (known != resolved_.end() && std::chrono::steady_clock::now() < known->second.until) co_return known->second.image;
   auto finding = inspect_or_pull(reference, allowed->second, std::move(progress));
   SKILL_VERIFIER_CO_TRY(auto details, co_await std::move(finding));
   if (!details.volumes.empty()) {
@@ -239,6 +249,7 @@ awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::func
   image.reference = std::move(reference);
   image.id = std::move(details.id);
   image.env = std::move(details.env);
+  resolved_[image.reference] = {image, std::chrono::steady_clock::now() + kResolvedFor};
   co_return image;
 }
 
@@ -363,6 +374,7 @@ awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink s
   if (result || result.error().id != "image_missing") co_return result;
   // Somebody tidied the engine up since the image was made.
   derived_->forget(image.id);
+  resolved_.erase(image.reference);
   SKILL_VERIFIER_CO_TRY(derived, co_await derived_->get(image));
   co_return co_await run_from(std::move(derived), std::move(request), std::move(sink), nullptr);
 }
