@@ -35,6 +35,7 @@ class FakeBackend {
   std::optional<Error> submit_error, find_error, list_error, remove_error, log_error, total_error;
   bool throws = false;        ///< every call does
   bool keep_archives = true;  ///< read their bytes, not only their size
+  std::map<std::string, service::JobTiming> timings;
   service::Health health;
   std::uint64_t pack_bytes = 0;
   int finds = 0;
