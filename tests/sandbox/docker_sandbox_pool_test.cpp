@@ -125,7 +125,7 @@ TEST_F(DockerSandboxPoolTest, TellsAWaitingContainerNothingOfAnyJob) {
 TEST_F(DockerSandboxPoolTest, HoldsTheSameLimitsAsAFreshContainer) {
   const std::string script =
       "cat /proc/self/status | grep -E 'Cap|NoNewPrivs|Seccomp:|Uid|Gid'; grep -E ' (/skill|/tmp|/dev/shm|/) ' "
-      "/proc/self/mounts | sed 's/lowerdir.*//'; ulimit -n; ulimit -f; ls /sys/class/net; env | sort; hostname";
+      "/proc/self/mounts | sed 's/lowerdir.*//' | sort; ulimit -n; ulimit -f; ls /sys/class/net; env | sort; hostname";
   const auto cold = must_run(shell(script));
   ASSERT_TRUE(until_ready(1));
   const auto warm = must_run(shell(script));
@@ -222,7 +222,7 @@ TEST_F(DockerSandboxPoolTest, PoolsAPreparedImageWhenItIsUsedAgain) {
   test::await(io_, pause());
   EXPECT_EQ(state().starting + state().ready, 0u);
   EXPECT_FALSE(must_run(ask()).timing.warm);
-  ASSERT_TRUE(until_ready(1));
+  ASSERT_TRUE(until([this] { return state().ready >= 1; }));
   const auto warm = must_run(ask());
   EXPECT_TRUE(warm.timing.warm);
   EXPECT_EQ(warm.out.text(), "made\n");
