@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "app/check_command.hpp"
 #include "app/program.hpp"
 
 namespace skill_verifier::app {
@@ -85,6 +86,14 @@ int run_program(int argc, char** argv) {
   lint->add_flag("--json", lint_options.json, "one JSON object a line");
   lint->footer("Exit status: 0 all readable, 1 at least one refused.");
 
+  CheckOptions check_options;
+  CLI::App* check = app.add_subcommand("check", "check an attestation offline: hash, quote, measurements, identity");
+  add_check_options(*check, check_options);
+
+  InspectOptions inspect_options;
+  CLI::App* inspect = app.add_subcommand("inspect", "print every field of a quote");
+  add_inspect_options(*inspect, inspect_options);
+
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -97,6 +106,8 @@ int run_program(int argc, char** argv) {
   if (serve->parsed()) return serve_command(source, check_only);
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
+  if (check->parsed()) return check_command(check_options);
+  if (inspect->parsed()) return inspect_command(inspect_options);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

@@ -21,6 +21,7 @@ struct Config {
   sandbox::DockerSandboxOptions sandbox;
   attest::DstackOptions dstack;
   bool attestation_enabled = true;
+  std::string pccs;  ///< where collateral comes from; empty: Intel's PCS, `off`: nowhere
   std::string data_dir = "./data";
   bool memory_storage = false;
   log::Level log_level = log::Level::info;

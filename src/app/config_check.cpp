@@ -21,6 +21,8 @@ void check_addresses(const Config& config, Faults& faults) {
                      "' is no IP address; 0.0.0.0 or :: listens on all");
   if (const auto endpoint = net::parse_endpoint(config.sandbox.docker_host); !endpoint)
     faults.push_back("engine.host: " + endpoint.error().message);
+  if (const auto pccs = net::parse_endpoint(config.pccs); !config.pccs.empty() && config.pccs != "off" && !pccs)
+    faults.push_back("attestation.pccs: " + pccs.error().message);
   if (config.dstack.endpoint.empty()) return;
   if (const auto endpoint = net::parse_endpoint(config.dstack.endpoint); !endpoint)
     faults.push_back("attestation.dstack: " + endpoint.error().message);

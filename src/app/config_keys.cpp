@@ -128,6 +128,7 @@ void add_service_keys(std::vector<Key>& keys) {
   add("workers", integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.workers; }));
   add("queue", integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue; }));
   add("attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.service.attempts; }));
+  add("max_starts", integer<int>(1, 1000, [](Config& c) -> auto& { return c.service.max_starts; }));
   add("retry_backoff",
       duration<core::Duration>(0ms, 10min, [](Config& c) -> auto& { return c.service.retry_backoff; }));
   add("drain", duration<core::Duration>(0ms, 1h, [](Config& c) -> auto& { return c.service.drain; }));
@@ -151,6 +152,7 @@ void add_service_keys(std::vector<Key>& keys) {
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
+  add("attestation.pccs", text([](Config& c) -> auto& { return c.pccs; }));
   add("attestation.timeout",
       duration<core::Duration>(100ms, 10min, [](Config& c) -> auto& { return c.dstack.timeout; }));
   add("attestation.attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.dstack.attempts; }));

@@ -15,6 +15,11 @@ std::string program_name() {
   return "skill-verifier " + program_version();
 }
 
+std::optional<std::string> source_commit() {
+  const std::string commit = SKILL_VERIFIER_COMMIT;
+  return commit.empty() ? std::nullopt : std::optional(commit);
+}
+
 Result<std::string> program_sha256() {
   std::ifstream file("/proc/self/exe", std::ios::binary);
   core::Sha256 hash;

@@ -49,6 +49,20 @@ std::unique_ptr<attest::Quoter> make_quoter(Wiring& wiring, const Config& config
   return std::make_unique<attest::DstackQuoter>(wiring.io.get_executor(), std::move(*endpoint), config.dstack);
 }
 
+void make_appraiser(Wiring& wiring, const Config& config) {
+  if (!wiring.quoter || config.pccs == "off") return;
+  attest::CollateralClientOptions options;
+  if (!config.pccs.empty()) options.base = config.pccs;
+  auto executor = wiring.io.get_executor();
+  wiring.collateral_client = std::make_unique<attest::CollateralClient>(executor, wiring.clock, options);
+  auto fetch = [&client = *wiring.collateral_client](attest::PlatformKey key) { return client.fetch(std::move(key)); };
+  wiring.collateral = std::make_unique<attest::CollateralCache>(executor, wiring.clock, std::move(fetch),
+                                                                attest::CollateralCacheOptions{});
+  // A service of the operator's own may know platforms under a root of their own.
+  wiring.appraiser =
+      std::make_unique<attest::Appraiser>(wiring.pool, wiring.clock, *wiring.collateral, !config.pccs.empty());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Wiring>> wire(Config config) {
@@ -63,16 +77,20 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   config.sandbox.pool_limits = config.service.limits;
   config.service.verifier = program_name();
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
+  config.service.source_commit = source_commit();
+  config.service.runtimes = config.sandbox.images;
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));
   wiring->quoter = make_quoter(*wiring, config);
+  make_appraiser(*wiring, config);
+  config.service.collateral = fs::path(config.data_dir) / "collateral";
   if (config.service.attestation_required && !wiring->quoter)
     return Error{Errc::unavailable, "attestation_unavailable",
                  "attestation is required and no guest agent's socket is found",
                  "mount /var/run/dstack.sock, or let attestation.dstack (DSTACK_SOCKET) name it"};
-  wiring->service =
-      std::make_unique<service::Service>(wiring->io.get_executor(), wiring->pool, wiring->clock, *wiring->store,
-                                         *wiring->sandbox, wiring->quoter.get(), std::move(config.service));
+  wiring->service = std::make_unique<service::Service>(wiring->io.get_executor(), wiring->pool, wiring->clock,
+                                                       *wiring->store, *wiring->sandbox, wiring->quoter.get(),
+                                                       std::move(config.service), wiring->appraiser.get());
   return wiring;
 }
 
@@ -86,6 +104,7 @@ core::awaitable<Result<void>> start(Wiring& wiring) {
 
 core::awaitable<void> stop(Wiring& wiring) {
   co_await wiring.service->stop();
+  if (wiring.collateral) co_await wiring.collateral->stop();
   co_await wiring.sandbox->stop();
 }
 

@@ -15,6 +15,9 @@ struct Wiring {
   std::unique_ptr<store::JobStore> store;
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<attest::Quoter> quoter;  ///< null: no guest agent here
+  std::unique_ptr<attest::CollateralClient> collateral_client;
+  std::unique_ptr<attest::CollateralCache> collateral;
+  std::unique_ptr<attest::Appraiser> appraiser;  ///< null: nothing is quoted, or collateral is off
   std::unique_ptr<service::Service> service;
 };
 

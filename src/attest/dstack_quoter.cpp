@@ -135,6 +135,17 @@ std::optional<std::string> find_dstack_endpoint(const DstackOptions& options, co
   return std::nullopt;
 }
 
+std::optional<std::string> app_compose_of(std::string_view info) {
+  const auto answer = core::parse_json(info);
+  if (!answer || !answer->is_object() || !answer->contains("tcb_info") || !(*answer)["tcb_info"].is_string())
+    return std::nullopt;
+  const auto tcb_info = core::parse_json((*answer)["tcb_info"].get_ref<const std::string&>());
+  if (!tcb_info || !tcb_info->is_object() || !tcb_info->contains("app_compose")) return std::nullopt;
+  const auto& compose = (*tcb_info)["app_compose"];
+  if (!compose.is_string() || compose.get_ref<const std::string&>().empty()) return std::nullopt;
+  return compose.get<std::string>();
+}
+
 struct DstackQuoter::Impl {
   Impl(core::asio::any_io_executor executor, const std::string& endpoint, DstackOptions options)
       : options(std::move(options)),

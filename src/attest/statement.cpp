@@ -39,13 +39,6 @@ Result<void> check_text(std::string_view name, std::string_view text) {
   return text.empty() ? Result<void>(statement_error(fmt::format("{} is empty", name))) : Result<void>();
 }
 
-Result<void> check_nonce(std::string_view nonce) {
-  const bool printable = std::ranges::all_of(nonce, [](char c) { return c >= 0x20 && c <= 0x7e; });
-  if (!nonce.empty() && nonce.size() <= kMaxNonce && printable) return {};
-  return statement_error(
-      fmt::format("nonce is '{}', not 1 to {} printable ASCII characters", core::shorten(nonce), kMaxNonce));
-}
-
 Result<void> check_run(const StatementInput::Run& run) {
   if (std::ranges::find(kOutcomes, run.outcome) == kOutcomes.end()) {
     return statement_error(fmt::format("run.outcome is '{}'", core::shorten(run.outcome)));
@@ -66,7 +59,9 @@ Result<void> check(const StatementInput& input) {
   };
   if (input.archive_sha256) checks.push_back(check_digest("archive_sha256", *input.archive_sha256));
   if (!input.image_reference.empty()) checks.push_back(check_digest("image_id", bare_image_id(input.image_id)));
-  if (input.nonce) checks.push_back(check_nonce(*input.nonce));
+  if (input.nonce && !check_nonce(*input.nonce)) {
+    checks.push_back(statement_error(check_nonce(*input.nonce).error().message));
+  }
   if (input.run) checks.push_back(check_run(*input.run));
   if (input.run && input.image_reference.empty()) checks.push_back(statement_error("a run without an image"));
   if (input.prepared_image_id) {
@@ -185,6 +180,13 @@ std::string result_hash(std::string_view statement) {
 
 ReportData report_data(std::string_view tag, std::string_view content) {
   return core::sha512(core::as_bytes(fmt::format("{}:{}", tag, content)));
+}
+
+Result<void> check_nonce(std::string_view nonce) {
+  const bool printable = std::ranges::all_of(nonce, [](char c) { return c >= 0x20 && c <= 0x7e; });
+  if (!nonce.empty() && nonce.size() <= kMaxNonce && printable) return {};
+  return Error{Errc::invalid_argument, "nonce_invalid",
+               fmt::format("nonce '{}' is not 1 to {} printable ASCII characters", core::shorten(nonce), kMaxNonce)};
 }
 
 std::string output_digest(std::string_view stdout_bytes, std::string_view stderr_bytes) {

@@ -1,7 +1,5 @@
 #include "skill_verifier/core/bytes.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 
 namespace skill_verifier::core {
@@ -97,8 +95,8 @@ Result<Bytes> parse_hex(std::string_view text) {
     const int high = hex_value(text[i]), low = hex_value(text[i + 1]);
     if (high < 0 || low < 0)
       return Error{Errc::invalid_argument, "hex_invalid",
-                   fmt::format("'{}' is no hex digit (position {})", shorten(text.substr(high < 0 ? i : i + 1, 1)),
-                               high < 0 ? i : i + 1)};
+                   "'" + shorten(text.substr(high < 0 ? i : i + 1, 1)) + "' is no hex digit (position " +
+                       std::to_string(high < 0 ? i : i + 1) + ")"};
     bytes.push_back(static_cast<std::uint8_t>(high << 4 | low));
   }
   return bytes;
@@ -161,7 +159,7 @@ std::string shorten(std::string_view text, std::size_t limit) {
     if (!plain) {
       piece.clear();
       for (const char c : character)
-        piece += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        piece += "\\x" + to_hex(as_bytes({&c, 1}));
     }
     if (out.size() + piece.size() > limit) return out + "…";
     out += piece;

@@ -164,6 +164,10 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.bytes)
     return Error{Errc::too_large, "json_too_large",
                  fmt::format("JSON text of {} bytes is over the limit of {}", text.size(), limits.bytes)};
+  // nlohmann takes a NUL for the end of its input and would let anything stand after it.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    return Error{Errc::invalid_argument, "json_invalid", fmt::format("not well-formed JSON at byte {}", nul + 1)};
+  }
   StrictScan scan(limits.depth);
   if (!Json::sax_parse(text, &scan)) return Error{Errc::invalid_argument, "json_invalid", scan.problem};
   return Json::parse(text, nullptr, false);

@@ -1,221 +1,206 @@
 #include "dcap/certificate.hpp"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-
 #include "dcap/der.hpp"
 #include "dcap/oids.hpp"
+#include "dcap/text.hpp"
 
 namespace skill_verifier::dcap {
 namespace {
 
-constexpr std::size_t kMaxCertificateBytes = 8192;
+constexpr std::uint8_t kVersionTag = 0xa0;
+constexpr std::uint8_t kExtensionsTag = 0xa3;
+constexpr std::uint8_t kKeyIdentifierTag = 0x80;
+constexpr std::uint32_t kVersion3 = 2;
+constexpr std::size_t kMaxSerialOctets = 21;
+constexpr std::uint8_t kDigitalSignature = 0x80, kKeyCertSign = 0x04, kCrlSign = 0x02;
 
-Refusal bad(std::string what) {
-  return {{}, "the certificate's " + std::move(what)};
+Error invalid(std::string message) {
+  return refusal("certificate_invalid", std::move(message));
 }
 
-bool is_ecdsa_with_sha256(ByteView algorithm) {
-  der::Reader reader(algorithm);
-  const auto oid = reader.take(der::kOid);
-  return oid && der::is_oid(*oid, oids::kEcdsaWithSha256) && reader.empty();
+bool read_version(der::Walk& fields) {
+  const auto wrapped = fields.take(kVersionTag);
+  const auto version = wrapped ? der::only(*wrapped, der::kInteger) : std::nullopt;
+  return version && der::small_number(*version, kVersion3) == kVersion3;
 }
 
-/// The last commonName of a Name.
-Checked<std::string> common_name(ByteView name) {
-  std::string found;
-  der::Reader sets(name);
-  while (!sets.empty()) {
-    const auto set = sets.take(der::kSet);
-    if (!set) return bad("name is malformed");
-    der::Reader attributes(*set);
-    while (!attributes.empty()) {
-      const auto attribute = attributes.take(der::kSequence);
-      if (!attribute) return bad("name is malformed");
-      der::Reader parts(*attribute);
-      const auto type = parts.take(der::kOid);
-      const auto value = parts.take();
-      if (!type || !value || !parts.empty()) return bad("name is malformed");
-      if (der::is_oid(*type, oids::kCommonName)) found = core::as_text(value->content);
-    }
-  }
-  return found;
-}
-
-Checked<void> read_validity(ByteView content, Certificate& certificate) {
-  der::Reader reader(content);
-  const auto first = reader.take(), second = reader.take();
-  const auto not_before = first ? der::time(*first) : std::nullopt;
-  const auto not_after = second ? der::time(*second) : std::nullopt;
-  if (!not_before || !not_after || !reader.empty()) return bad("validity is malformed");
+bool read_validity(ByteView content, Certificate& certificate) {
+  der::Walk fields(content);
+  const auto begin = fields.next();
+  const auto end = fields.next();
+  const auto not_before = begin ? der::time(*begin) : std::nullopt;
+  const auto not_after = end ? der::time(*end) : std::nullopt;
+  if (!not_before || !not_after || !fields.done()) return false;
   certificate.not_before = *not_before;
   certificate.not_after = *not_after;
-  return {};
+  return true;
 }
 
-Checked<void> read_public_key(ByteView content, Certificate& certificate) {
-  der::Reader reader(content);
-  const auto algorithm = reader.take(der::kSequence);
-  const auto bits = reader.take(der::kBitString);
-  if (!algorithm || !bits || !reader.empty()) return bad("public key is malformed");
-  der::Reader parts(*algorithm);
-  const auto type = parts.take(der::kOid), curve = parts.take(der::kOid);
-  const bool p256 = type && curve && parts.empty() && der::is_oid(*type, oids::kEcPublicKey) &&
-                    der::is_oid(*curve, oids::kPrime256v1);
-  const auto point = der::whole_bits(*bits);
-  if (!p256 || !point || point->size() != 65 || (*point)[0] != 0x04) return bad("public key is not on P-256");
+bool read_public_key(ByteView content, Certificate& certificate) {
+  der::Walk fields(content);
+  const auto algorithm = fields.take(der::kSequence);
+  const auto key = fields.take(der::kBitString);
+  if (!algorithm || !key || !fields.done()) return false;
+  der::Walk names(*algorithm);
+  const auto type = names.take(der::kOid);
+  const auto curve = names.take(der::kOid);
+  if (!type || !curve || !names.done()) return false;
+  if (!der::equals(*type, oid::kEcPublicKey) || !der::equals(*curve, oid::kPrime256v1)) return false;
+  const auto point = whole_octets(*key);
+  if (!point || point->size() != 65 || (*point)[0] != 0x04) return false;
   certificate.public_point = point->subspan(1);
-  return {};
+  return true;
 }
 
-Checked<void> read_key_usage(ByteView value, Certificate& certificate) {
-  const auto bits = der::whole(value, der::kBitString);
-  if (!bits || bits->content.size() < 2 || bits->content[0] > 7) return bad("key usage is malformed");
-  const std::uint8_t first = bits->content[1];
-  certificate.digital_signature = (first & 0x80) != 0;
-  certificate.key_cert_sign = (first & 0x04) != 0;
-  certificate.crl_sign = (first & 0x02) != 0;
-  return {};
+bool read_key_usage(const der::Extension& extension, Certificate& certificate) {
+  const auto bits = der::only(extension.value, der::kBitString);
+  if (!extension.critical || !bits || bits->size() != 2 || (*bits)[0] > 7) return false;
+  const std::uint8_t usage = (*bits)[1];
+  certificate.digital_signature = (usage & kDigitalSignature) != 0;
+  certificate.key_cert_sign = (usage & kKeyCertSign) != 0;
+  certificate.crl_sign = (usage & kCrlSign) != 0;
+  return true;
 }
 
-Checked<void> read_basic_constraints(ByteView value, Certificate& certificate) {
-  const auto sequence = der::whole(value, der::kSequence);
-  if (!sequence) return bad("basic constraints are malformed");
-  der::Reader reader(sequence->content);
-  if (reader.next_is(der::kBoolean)) {
-    const auto ca = der::boolean(*reader.take(der::kBoolean));
-    if (!ca) return bad("basic constraints are malformed");
-    certificate.ca = *ca;
+bool read_basic_constraints(const der::Extension& extension, Certificate& certificate) {
+  constexpr std::uint32_t kMaxPathLength = 16;
+  const auto content = der::only(extension.value, der::kSequence);
+  if (!extension.critical || !content) return false;
+  der::Walk fields(*content);
+  if (fields.at(der::kBoolean)) {
+    const auto value = fields.take(der::kBoolean);
+    const auto ca = value ? der::boolean(*value) : std::nullopt;
+    if (!ca) return false;
+    certificate.is_ca = *ca;
   }
-  if (reader.next_is(der::kInteger)) {
-    const auto content = reader.take(der::kInteger);
-    const auto length = content ? der::small_unsigned(*content, 255) : std::nullopt;
-    if (!length) return bad("path length is malformed");
-    certificate.path_length = *length;
+  if (fields.at(der::kInteger)) {
+    const auto value = fields.take(der::kInteger);
+    certificate.path_length = value ? der::small_number(*value, kMaxPathLength) : std::nullopt;
+    if (!certificate.path_length || !certificate.is_ca) return false;
   }
-  if (!reader.empty()) return bad("basic constraints are malformed");
-  return {};
+  return fields.done();
 }
 
-Checked<void> read_key_id(ByteView value, Certificate& certificate) {
-  const auto id = der::whole(value, der::kOctetString);
-  if (!id || id->content.empty()) return bad("subject key identifier is malformed");
-  certificate.subject_key_id = id->content;
-  return {};
-}
-
-Checked<void> read_authority_key_id(ByteView value, Certificate& certificate) {
-  const auto id = authority_key_id(value);
-  if (!id) return bad("authority key identifier is malformed");
-  certificate.authority_key_id = *id;
-  return {};
-}
-
-/// Which of the profile's extensions were there, to find the missing and the repeated ones.
-class Seen {
- public:
-  /// False when it was there before.
-  bool note(ByteView oid) {
-    const auto text = core::as_text(oid);
-    if (std::ranges::find(oids_, text) != oids_.end()) return false;
-    oids_.push_back(text);
-    return true;
+/// Intel SGX PCK Certificate and CRL Profile Specification: these five in every certificate, and the SGX extension in
+/// PCK certificates.
+Result<void> read_extensions(ByteView content, Certificate& certificate) {
+  const auto list = der::only(content, der::kSequence);
+  const auto all = list ? der::extensions(*list) : std::nullopt;
+  if (!all) return invalid("its extensions are malformed or one stands there twice");
+  for (const auto& extension : *all) {
+    const bool understood = der::equals(extension.oid, oid::kKeyUsage) ||
+                            der::equals(extension.oid, oid::kBasicConstraints) || !extension.critical;
+    if (!understood) return invalid(text("it has the critical extension ", extension.oid, ", which nobody here knows"));
   }
-  bool has(std::string_view oid) const { return std::ranges::find(oids_, oid) != oids_.end(); }
-
- private:
-  std::vector<std::string_view> oids_;
-};
-
-Checked<void> read_extension(const Extension& extension, Certificate& certificate) {
-  if (der::is_oid(extension.oid, oids::kKeyUsage)) return read_key_usage(extension.value, certificate);
-  if (der::is_oid(extension.oid, oids::kBasicConstraints)) return read_basic_constraints(extension.value, certificate);
-  if (der::is_oid(extension.oid, oids::kSubjectKeyId)) return read_key_id(extension.value, certificate);
-  if (der::is_oid(extension.oid, oids::kAuthorityKeyId)) return read_authority_key_id(extension.value, certificate);
-  if (der::is_oid(extension.oid, oids::kSgx)) {
-    certificate.sgx_extension = extension.value;
-    return {};
+  const auto* subject_key = der::find(*all, oid::kSubjectKeyId);
+  const auto* authority_key = der::find(*all, oid::kAuthorityKeyId);
+  const auto* usage = der::find(*all, oid::kKeyUsage);
+  const auto* constraints = der::find(*all, oid::kBasicConstraints);
+  if (!subject_key || !authority_key || !usage || !constraints || !der::find(*all, oid::kCrlDistributionPoints)) {
+    return invalid("one of its five standard extensions is missing");
   }
-  if (extension.critical && !der::is_oid(extension.oid, oids::kCrlDistributionPoints))
-    return bad(fmt::format("critical extension {} is unknown", core::to_hex(extension.oid)));
+  const auto key_id = der::only(subject_key->value, der::kOctetString);
+  if (!key_id || !authority_key_id_of(authority_key->value)) return invalid("a key identifier is malformed");
+  if (!read_key_usage(*usage, certificate)) return invalid("its key usage is malformed or not critical");
+  if (!read_basic_constraints(*constraints, certificate)) {
+    return invalid("its basic constraints are malformed or not critical");
+  }
+  certificate.subject_key_id = *key_id;
+  if (const auto* sgx = der::find(*all, oid::kSgx)) certificate.sgx_extension = sgx->value;
   return {};
 }
 
-Checked<void> read_extensions(ByteView content, Certificate& certificate) {
-  const auto list = der::whole(content, der::kSequence);
-  if (!list) return bad("extensions are malformed");
-  Seen seen;
-  der::Reader reader(list->content);
-  while (!reader.empty()) {
-    const auto item = reader.take(der::kSequence);
-    const auto extension = item ? parse_extension(*item) : std::nullopt;
-    if (!extension) return bad("extensions are malformed");
-    if (!seen.note(extension->oid)) return bad(fmt::format("extension {} stands twice", core::to_hex(extension->oid)));
-    if (auto read = read_extension(*extension, certificate); !read) return read;
+Result<void> read_tbs(ByteView content, ByteView outer_algorithm, Certificate& certificate) {
+  der::Walk fields(content);
+  if (!read_version(fields)) return invalid("it is not of version 3");
+  const auto serial = fields.take(der::kInteger);
+  if (!serial || serial->empty() || serial->size() > kMaxSerialOctets || (*serial)[0] >= 0x80) {
+    return invalid("its serial number is malformed");
   }
-  for (const auto& [oid, name] : {std::pair{oids::kAuthorityKeyId, "authority key identifier"},
-                                  {oids::kCrlDistributionPoints, "CRL distribution points"},
-                                  {oids::kSubjectKeyId, "subject key identifier"},
-                                  {oids::kKeyUsage, "key usage"},
-                                  {oids::kBasicConstraints, "basic constraints"}})
-    if (!seen.has(oid)) return bad(fmt::format("extension {} is missing", name));
-  return {};
-}
-
-Checked<void> read_tbs(ByteView content, Certificate& certificate) {
-  der::Reader reader(content);
-  const auto version = reader.take(der::kContext0);
-  const auto number = version ? der::whole(*version, der::kInteger) : std::nullopt;
-  if (!number || der::small_unsigned(number->content, 2) != 2U) return bad("version is not 3");
-  const auto serial = reader.take(der::kInteger);
-  const auto algorithm = reader.take(der::kSequence);
-  if (!serial || serial->empty() || !algorithm) return bad("head is malformed");
-  if (!is_ecdsa_with_sha256(*algorithm)) return bad("algorithm is not ecdsa-with-SHA256");
   certificate.serial = *serial;
-  const auto issuer = reader.take();
-  const auto validity = reader.take(der::kSequence);
-  const auto subject = reader.take();
-  const auto key = reader.take(der::kSequence);
-  const auto extensions = reader.take(der::kContext3);
-  const bool complete = issuer && issuer->tag == der::kSequence && validity && subject &&
-                        subject->tag == der::kSequence && key && extensions && reader.empty();
-  if (!complete) return bad("fields are not those of version 3");
+  const auto algorithm = fields.take(der::kSequence);
+  if (!algorithm || !der::equals(*algorithm, outer_algorithm) || !is_ecdsa_with_sha256(*algorithm)) {
+    return invalid("its signature algorithm is not ecdsa-with-SHA256 in both places");
+  }
+  const auto issuer = fields.next();
+  const auto validity = fields.take(der::kSequence);
+  const auto subject = fields.next();
+  const auto key = fields.take(der::kSequence);
+  const auto extensions = fields.take(kExtensionsTag);
+  if (!issuer || !validity || !subject || !key || !extensions || !fields.done()) {
+    return invalid("it does not have the fields of a certificate");
+  }
   certificate.issuer = issuer->whole;
   certificate.subject = subject->whole;
-  SKILL_VERIFIER_TRY(certificate.common_name, common_name(subject->content));
-  SKILL_VERIFIER_TRY_VOID(read_validity(*validity, certificate));
-  SKILL_VERIFIER_TRY_VOID(read_public_key(*key, certificate));
+  certificate.issuer_common_name = common_name_of(issuer->whole);
+  certificate.common_name = common_name_of(subject->whole);
+  if (certificate.issuer_common_name.empty() || certificate.common_name.empty()) {
+    return invalid("its issuer or subject has no single common name");
+  }
+  if (!read_validity(*validity, certificate)) return invalid("its validity is malformed");
+  if (!read_public_key(*key, certificate)) return invalid("its key is not an uncompressed P-256 point");
   return read_extensions(*extensions, certificate);
 }
 
 }  // namespace
 
-Checked<Certificate> parse_certificate(Bytes bytes) {
-  if (bytes.size() > kMaxCertificateBytes)
-    return bad(fmt::format("size is {} bytes, the limit is {}", bytes.size(), kMaxCertificateBytes));
+Result<Certificate> parse_certificate(Bytes der) {
+  if (der.size() > kMaxCertificateBytes) {
+    return invalid(text("it has ", der.size(), " bytes, the limit is ", kMaxCertificateBytes));
+  }
   Certificate certificate;
-  certificate.der = std::move(bytes);
-  const auto outer = der::whole(certificate.der, der::kSequence);
-  if (!outer) return bad("outer structure is not DER");
-  der::Reader reader(outer->content);
-  const auto tbs = reader.take();
-  const auto algorithm = reader.take(der::kSequence);
-  const auto bits = reader.take(der::kBitString);
-  const auto signature = bits ? der::whole_bits(*bits) : std::nullopt;
-  if (!tbs || tbs->tag != der::kSequence || !algorithm || !signature || !reader.empty())
-    return bad("outer structure is malformed");
-  if (!is_ecdsa_with_sha256(*algorithm)) return bad("algorithm is not ecdsa-with-SHA256");
+  certificate.der = std::move(der);
+  const auto content = der::only(certificate.der, der::kSequence);
+  if (!content) return invalid("it is not one DER sequence");
+  der::Walk fields(*content);
+  const auto tbs = fields.next();
+  const auto algorithm = fields.take(der::kSequence);
+  const auto signature = fields.take(der::kBitString);
+  const auto signature_octets = signature ? whole_octets(*signature) : std::nullopt;
+  if (!tbs || tbs->tag != der::kSequence || !algorithm || !signature_octets || !fields.done()) {
+    return invalid("it does not have the shape of a certificate");
+  }
   certificate.tbs = tbs->whole;
-  certificate.signature = *signature;
-  SKILL_VERIFIER_TRY_VOID(read_tbs(tbs->content, certificate));
+  certificate.signature = *signature_octets;
+  if (auto read = read_tbs(tbs->content, *algorithm, certificate); !read) return read.error();
   return certificate;
 }
 
-Issuance check_issuance(const Crypto& crypto, const Certificate& issued, const Certificate& issuer,
-                        const PublicKey& issuer_key) {
-  if (!std::ranges::equal(issued.issuer, issuer.subject)) return Issuance::wrong_issuer;
-  return issuer_key.verify_der(crypto, issued.tbs, issued.signature) ? Issuance::good : Issuance::wrong_signature;
+std::string_view common_name_of(ByteView name) {
+  std::string_view found;
+  const auto sets = der::only(name, der::kSequence);
+  if (!sets) return {};
+  der::Walk list(*sets);
+  while (list.more()) {
+    const auto set = list.take(der::kSet);
+    const auto attribute = set ? der::only(*set, der::kSequence) : std::nullopt;
+    if (!attribute) return {};
+    der::Walk fields(*attribute);
+    const auto type = fields.take(der::kOid);
+    const auto value = fields.next();
+    if (!type || !value || !fields.done()) return {};
+    if (!der::equals(*type, oid::kCommonName)) continue;
+    const bool is_text = value->tag == der::kUtf8String || value->tag == der::kPrintableString;
+    if (!found.empty() || !is_text) return {};
+    found = core::as_text(value->content);
+  }
+  return list.done() ? found : std::string_view{};
+}
+
+bool is_ecdsa_with_sha256(ByteView algorithm) {
+  const auto name = der::only(algorithm, der::kOid);
+  return name && der::equals(*name, oid::kEcdsaWithSha256);
+}
+
+std::optional<ByteView> whole_octets(ByteView bit_string) {
+  if (bit_string.empty() || bit_string[0] != 0) return std::nullopt;
+  return bit_string.subspan(1);
+}
+
+std::optional<ByteView> authority_key_id_of(ByteView extension_value) {
+  const auto content = der::only(extension_value, der::kSequence);
+  if (!content) return std::nullopt;
+  return der::only(*content, kKeyIdentifierTag);
 }
 
 }  // namespace skill_verifier::dcap

@@ -2,54 +2,53 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
+#include <string_view>
 
-#include "dcap/checked.hpp"
-#include "dcap/signature.hpp"
+#include "skill_verifier/core/bytes.hpp"
 
 namespace skill_verifier::dcap {
 
-/// An X.509 certificate in Intel's profile (facts: RFC 5280; "Intel SGX PCK Certificate and CRL Profile"). The views
-/// point into `der`; the object may be moved, not copied.
+/// An X.509 certificate in Intel's profile (RFC 5280; ECDSA with SHA-256 over P-256). The views point into `der`.
 struct Certificate {
   Bytes der;
   ByteView tbs;
-  ByteView signature;  ///< DER
+  ByteView signature;  ///< DER of r and s
   ByteView serial;     ///< content octets
-  ByteView issuer;     ///< raw Name
+  ByteView issuer;     ///< DER of the name
   ByteView subject;
-  std::string common_name;
+  std::string_view issuer_common_name;
+  std::string_view common_name;
   std::int64_t not_before = 0;
   std::int64_t not_after = 0;
-  ByteView public_point;  ///< x, y
+  ByteView public_point;  ///< x, y; not checked to be on the curve
   ByteView subject_key_id;
-  ByteView authority_key_id;  ///< empty where the extension has none
-  bool ca = false;
+  bool is_ca = false;
   std::optional<std::uint32_t> path_length;
   bool digital_signature = false;
   bool key_cert_sign = false;
   bool crl_sign = false;
-  ByteView sgx_extension;  ///< content of 1.2.840.113741.1.13.1; empty where there is none
+  std::optional<ByteView> sgx_extension;
 
   Certificate() = default;
-  Certificate(Certificate&&) = default;
-  Certificate& operator=(Certificate&&) = default;
+  // Moving a vector keeps its bytes where they are; a copy would point into the original.
+  Certificate(Certificate&&) noexcept = default;
+  Certificate& operator=(Certificate&&) noexcept = default;
 };
 
-/// Only the profile's algorithms (ecdsa-with-SHA256, P-256), version 3, its five extensions, no unknown critical one,
-/// none twice, nothing after the DER. The refusal's code is empty: the caller knows which certificate it was.
-Checked<Certificate> parse_certificate(Bytes der);
+inline constexpr std::size_t kMaxCertificateBytes = 8u << 10;
 
-/// Whether `issued` names `issuer` and its signature is `issuer_key`'s.
-enum class Issuance { good, wrong_issuer, wrong_signature };
-Issuance check_issuance(const Crypto& crypto, const Certificate& issued, const Certificate& issuer,
-                        const PublicKey& issuer_key);
+/// Errors: invalid_argument `certificate_invalid`: no DER, another algorithm or curve, a duplicate or unknown critical
+/// extension, one of the five that Intel's certificates all have missing.
+Result<Certificate> parse_certificate(Bytes der);
 
-/// Intel's certificates by the names of their subjects.
-inline constexpr const char* kTcbSigningName = "Intel SGX TCB Signing";
-inline constexpr const char* kPckName = "Intel SGX PCK Certificate";
-inline constexpr const char* kPlatformCaName = "Intel SGX PCK Platform CA";
-inline constexpr const char* kProcessorCaName = "Intel SGX PCK Processor CA";
+/// The one common name of a DER name; empty where there is none, more than one, or the name is no name.
+std::string_view common_name_of(ByteView name);
+
+/// AlgorithmIdentifier content: ecdsa-with-SHA256 without parameters.
+bool is_ecdsa_with_sha256(ByteView algorithm);
+/// The bytes of a BIT STRING content without unused bits.
+std::optional<ByteView> whole_octets(ByteView bit_string);
+/// keyIdentifier of an AuthorityKeyIdentifier.
+std::optional<ByteView> authority_key_id_of(ByteView extension_value);
 
 }  // namespace skill_verifier::dcap

@@ -1,21 +1,21 @@
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 
-#include "dcap/crl.hpp"
+#include "dcap/certificate_chain.hpp"
 #include "dcap/json_reader.hpp"
-#include "dcap/tcb_info.hpp"
+#include "dcap/signed_json.hpp"
+#include "dcap/text.hpp"
 #include "skill_verifier/dcap/verify.hpp"
 
 namespace skill_verifier::dcap {
 namespace {
 
-struct MemberName {
-  const char* name;
-  std::string Collateral::* member;
+struct Member {
+  std::string_view name;
+  std::string Collateral::* place;
 };
-constexpr auto kMembers = std::to_array<MemberName>({
+constexpr std::array<Member, 9> kMembers = {{
+    {"pck_crl_issuer_chain", &Collateral::pck_crl_issuer_chain},
     {"root_ca_crl", &Collateral::root_ca_crl},
     {"pck_crl", &Collateral::pck_crl},
     {"tcb_info_issuer_chain", &Collateral::tcb_info_issuer_chain},
@@ -24,70 +24,68 @@ constexpr auto kMembers = std::to_array<MemberName>({
     {"qe_identity_issuer_chain", &Collateral::qe_identity_issuer_chain},
     {"qe_identity", &Collateral::qe_identity},
     {"qe_identity_signature", &Collateral::qe_identity_signature},
-});
-constexpr const char* kPckCrlChain = "pck_crl_issuer_chain";
+}};
+constexpr std::string_view kUnusedMember = kMembers[0].name;
 
 Error invalid(std::string message) {
-  return Error{Errc::invalid_argument, "collateral_invalid", "the collateral " + std::move(message)};
+  return refusal("collateral_invalid", std::move(message));
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  out += '"';
+struct Window {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+Result<Window> document_window(std::string_view document, std::string_view name) {
+  const SignedJson reader("JSON");
+  const auto parsed = reader.parse(document);
+  if (!parsed) return invalid(text(name, ": ", parsed.error().message));
+  const auto begin = reader.instant(parsed->root(), "issueDate");
+  const auto end = reader.instant(parsed->root(), "nextUpdate");
+  if (!begin || !end) return invalid(text(name, ": ", (begin ? end : begin).error().message));
+  return Window{*begin, *end};
 }
 
-void append_member(std::string& out, const char* name, std::string_view value) {
-  out += out.empty() ? '{' : ',';
-  append_json_string(out, name);
-  out += ':';
-  append_json_string(out, value);
+Result<Window> list_window(std::string_view hex, std::string_view name) {
+  const auto crl = load_crl(hex, "CRL");
+  if (!crl) return invalid(text(name, ": ", crl.error().message));
+  return Window{crl->this_update, crl->next_update};
 }
 
 }  // namespace
 
 Result<Collateral> parse_collateral(std::string_view json) {
-  const auto document = parse_strict_json(json, kMaxCollateralBytes);
-  if (!document) return invalid("is no JSON: " + document.error().message);
+  const auto document = json::Document::parse(json, {.bytes = kMaxCollateralBytes});
+  if (!document) return invalid(text("the collateral is not JSON: ", document.error().message));
+  const auto root = document->root();
+  if (!root.is_object()) return invalid("the collateral is not a JSON object");
   Collateral collateral;
-  for (const auto& [name, member] : kMembers) {
-    const auto* value = document->find(name);
-    if (value == nullptr || value->string() == nullptr)
-      return invalid(fmt::format("lacks {}, or it is no string", name));
-    collateral.*member = *value->string();
+  for (const auto& [name, place] : kMembers) {
+    const auto member = root[name];
+    const auto value = member ? member->string() : std::nullopt;
+    if (!value && name != kUnusedMember)
+      return invalid(text("member '", name, "' of the collateral is missing or not a string"));
+    collateral.*place = value.value_or("");
   }
-  if (const auto* chain = document->find(kPckCrlChain); chain != nullptr && chain->string() != nullptr)
-    collateral.pck_crl_issuer_chain = *chain->string();
   return collateral;
 }
 
 std::string to_json(const Collateral& collateral) {
-  std::string out;
-  append_member(out, kPckCrlChain, collateral.pck_crl_issuer_chain);
-  for (const auto& [name, member] : kMembers)
-    append_member(out, name, collateral.*member);
+  std::string out = "{";
+  for (const auto& [name, place] : kMembers) {
+    if (out.size() > 1) out += ',';
+    out += json::quote(name) + ":" + json::quote(collateral.*place);
+  }
   return out + "}";
 }
 
 Result<CollateralWindow> collateral_window(const Collateral& collateral) {
-  const auto root_crl = parse_crl("ROOTCRL", collateral.root_ca_crl);
-  if (!root_crl) return invalid(root_crl.error().message);
-  const auto pck_crl = parse_crl("PCKCRL", collateral.pck_crl);
-  if (!pck_crl) return invalid(pck_crl.error().message);
-  const auto info = parse_tcb_info(collateral.tcb_info);
-  if (!info) return invalid(info.error().message);
-  const auto identity = parse_qe_identity(collateral.qe_identity);
-  if (!identity) return invalid(identity.error().message);
-  return CollateralWindow{
-      std::max({root_crl->this_update, pck_crl->this_update, info->window.begin, identity->window.begin}),
-      std::min({root_crl->next_update, pck_crl->next_update, info->window.end, identity->window.end})};
+  SKILL_VERIFIER_TRY(const auto tcb, document_window(collateral.tcb_info, "tcb_info"));
+  SKILL_VERIFIER_TRY(const auto qe, document_window(collateral.qe_identity, "qe_identity"));
+  SKILL_VERIFIER_TRY(const auto root, list_window(collateral.root_ca_crl, "root_ca_crl"));
+  SKILL_VERIFIER_TRY(const auto pck, list_window(collateral.pck_crl, "pck_crl"));
+  return CollateralWindow{std::max({tcb.begin, qe.begin, root.begin, pck.begin}),
+                          std::min({tcb.end, qe.end, root.end, pck.end})};
 }
 
 }  // namespace skill_verifier::dcap

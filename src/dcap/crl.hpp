@@ -1,35 +1,31 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "dcap/certificate.hpp"
 
 namespace skill_verifier::dcap {
 
-/// A certificate revocation list (RFC 5280 §5) as Intel publishes them. The views point into `der`.
+/// A certificate revocation list in Intel's profile (RFC 5280 §5). The views point into `der`.
 struct Crl {
   Bytes der;
   ByteView tbs;
   ByteView signature;
   ByteView issuer;
+  ByteView authority_key_id;
   std::int64_t this_update = 0;
   std::int64_t next_update = 0;
-  ByteView authority_key_id;
-  std::vector<ByteView> serials;  ///< content octets, sorted
+  std::vector<ByteView> revoked;  ///< content octets of the serial numbers
 
   Crl() = default;
-  Crl(Crl&&) = default;
-  Crl& operator=(Crl&&) = default;
+  Crl(Crl&&) noexcept = default;
+  Crl& operator=(Crl&&) noexcept = default;
 
-  bool lists(ByteView serial) const;
+  bool revokes(const Certificate& certificate) const;
 };
 
-/// Codes `_FORMAT`, `_NO_NEXTUPDATE`, `_CRIT_EXT`, `_MISSING_EXT` after `prefix`.
-Checked<Crl> parse_crl(std::string_view prefix, std::string_view hex);
-/// Whether it is that CA's: codes `_ISSUER`, `_AKI`, `_SIGNATURE`.
-Checked<void> check_crl_issuer(std::string_view prefix, const Crypto& crypto, const Crl& crl, const Certificate& issuer,
-                               const PublicKey& issuer_key);
-/// Codes `_NOT_YET_VALID`, `_EXPIRED`.
-Checked<void> check_crl_time(std::string_view prefix, const Crl& crl, std::int64_t now);
+/// Errors: invalid_argument; the id is the end of a code: `FORMAT`, `NO_NEXTUPDATE`, `CRIT_EXT`, `MISSING_EXT`.
+Result<Crl> parse_crl(Bytes der);
 
 }  // namespace skill_verifier::dcap

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "skill_verifier/core/bytes.hpp"
 
+/// DER (X.690) as Intel's certificates use it: one-octet tags, definite lengths in their shortest form. Views point
+/// into the input; nothing is copied and nothing recurses.
 namespace skill_verifier::dcap::der {
 
-/// Identifier octets (X.690 §8.1.2) of what Intel's certificates and CRLs consist of.
 enum Tag : std::uint8_t {
   kBoolean = 0x01,
   kInteger = 0x02,
@@ -22,9 +24,6 @@ enum Tag : std::uint8_t {
   kGeneralizedTime = 0x18,
   kSequence = 0x30,
   kSet = 0x31,
-  kContext0 = 0xa0,
-  kContext3 = 0xa3,
-  kPrimitiveContext0 = 0x80,
 };
 
 struct Value {
@@ -33,36 +32,42 @@ struct Value {
   ByteView whole;  ///< with tag and length
 };
 
-/// Takes DER values off the front of a buffer: definite lengths in their shortest form, tag numbers below 31. Nothing
-/// where the next octets are not such a value.
-class Reader {
+/// Takes values off the front. After a failure nothing more can be taken.
+class Walk {
  public:
-  explicit Reader(ByteView bytes) : rest_(bytes) {}
+  explicit Walk(ByteView bytes) : rest_(bytes) {}
 
-  bool empty() const { return rest_.empty(); }
-  /// Whether the next value has that tag; false at the end.
-  bool next_is(std::uint8_t tag) const { return !rest_.empty() && rest_.front() == tag; }
-  std::optional<Value> take();
-  /// The content of the next value, if it has that tag.
+  std::optional<Value> next();
+  /// The next value if it has this tag, otherwise nothing and the walk has failed.
   std::optional<ByteView> take(std::uint8_t tag);
+  bool at(std::uint8_t tag) const { return !rest_.empty() && rest_[0] == tag; }
+  bool done() const { return rest_.empty() && !failed_; }
+  bool more() const { return !rest_.empty() && !failed_; }
 
  private:
   ByteView rest_;
+  bool failed_ = false;
 };
 
-/// The only value of a buffer, with nothing after it.
-std::optional<Value> whole(ByteView bytes, std::uint8_t tag);
+/// The content of the one value of that tag that the bytes are, without a byte after it.
+std::optional<ByteView> only(ByteView bytes, std::uint8_t tag);
 
-/// INTEGER or ENUMERATED content: shortest form, not negative, at most `largest`.
-std::optional<std::uint32_t> small_unsigned(ByteView content, std::uint32_t largest);
-/// BIT STRING content without unused bits.
-std::optional<ByteView> whole_bits(ByteView content);
-/// BOOLEAN content.
+/// The contents of an INTEGER or ENUMERATED that is not negative, shortest form, at most `limit`.
+std::optional<std::uint32_t> small_number(ByteView content, std::uint32_t limit);
 std::optional<bool> boolean(ByteView content);
-/// Seconds since 1970 of a UTCTime or GeneralizedTime in RFC 5280's form (seconds, `Z`).
+/// Seconds since 1970 of UTCTime (`YYMMDDHHMMSSZ`) or GeneralizedTime (`YYYYMMDDHHMMSSZ`), RFC 5280 §4.1.2.5.
 std::optional<std::int64_t> time(const Value& value);
 
-/// Whether an OBJECT IDENTIFIER's content is those octets.
-bool is_oid(ByteView content, std::string_view octets);
+bool equals(ByteView left, ByteView right);
+
+/// RFC 5280 §4.1.2.9.
+struct Extension {
+  ByteView oid;
+  bool critical = false;
+  ByteView value;
+};
+/// The elements of `Extensions`, at most 32, no object identifier twice; nothing where that does not hold.
+std::optional<std::vector<Extension>> extensions(ByteView content);
+const Extension* find(const std::vector<Extension>& all, ByteView oid);
 
 }  // namespace skill_verifier::dcap::der

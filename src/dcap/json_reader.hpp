@@ -1,44 +1,70 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "skill_verifier/core/result.hpp"
 
-namespace skill_verifier::dcap {
+/// JSON as signed documents use it (RFC 8259, strict): UTF-8, integers only, no member twice.
+namespace skill_verifier::dcap::json {
 
-/// JSON as signed documents may have it: objects without a name twice, integers without fraction or exponent that fit
-/// into 64 bits, strings of well-formed Unicode, 32 levels.
-class JsonValue {
- public:
-  using Array = std::vector<JsonValue>;
-  using Member = std::pair<std::string, JsonValue>;
-  using Object = std::vector<Member>;
-
-  JsonValue() = default;
-  explicit JsonValue(bool value) : value_(value) {}
-  explicit JsonValue(std::int64_t value) : value_(value) {}
-  explicit JsonValue(std::string value) : value_(std::move(value)) {}
-  explicit JsonValue(Array value) : value_(std::move(value)) {}
-  explicit JsonValue(Object value) : value_(std::move(value)) {}
-
-  const std::string* string() const { return std::get_if<std::string>(&value_); }
-  const std::int64_t* integer() const { return std::get_if<std::int64_t>(&value_); }
-  const Array* array() const { return std::get_if<Array>(&value_); }
-  const Object* object() const { return std::get_if<Object>(&value_); }
-  /// The object's member; null where this is no object or has none of that name.
-  const JsonValue* find(std::string_view name) const;
-
- private:
-  std::variant<std::monostate, bool, std::int64_t, std::string, Array, Object> value_;
+struct Limits {
+  std::size_t bytes = 256u << 10;
+  std::size_t depth = 32;
+  std::size_t nodes = 32u << 10;
+  std::size_t members = 64;  ///< of one object
 };
 
-/// Errors: invalid_argument `json_invalid`, saying what and at which byte.
-Result<JsonValue> parse_strict_json(std::string_view text, std::size_t limit);
+enum class Kind : std::uint8_t { null, boolean, integer, string, array, object };
 
-}  // namespace skill_verifier::dcap
+/// A document as one flat list of nodes; the text has to outlive it.
+class Document;
+
+class Value {
+ public:
+  Kind kind() const;
+  std::optional<std::string_view> string() const;
+  std::optional<std::int64_t> integer() const;
+  bool is_array() const { return kind() == Kind::array; }
+  bool is_object() const { return kind() == Kind::object; }
+
+  /// A member of an object; nothing where this is no object or has no such member.
+  std::optional<Value> operator[](std::string_view name) const;
+  /// Elements of an array or members' values of an object; nothing for anything else.
+  std::vector<Value> elements() const;
+
+ private:
+  friend class Document;
+  Value(const Document* document, std::uint32_t index) : document_(document), index_(index) {}
+  const Document* document_;
+  std::uint32_t index_;
+};
+
+class Document {
+ public:
+  /// Errors: invalid_argument `json_invalid` with the position.
+  static Result<Document> parse(std::string_view text, const Limits& limits = {});
+  Value root() const { return {this, 0}; }
+
+ private:
+  friend class Value;
+  friend class Parser;
+  struct Node {
+    Kind kind = Kind::null;
+    std::uint32_t end = 0;  ///< index after the last node below this one
+    std::string_view name;
+    std::string_view string;
+    std::int64_t integer = 0;
+  };
+  std::vector<Node> nodes_;
+  std::deque<std::string> unescaped_;  ///< never moves what it holds
+};
+
+/// `text` with quotes and escapes.
+std::string quote(std::string_view text);
+
+}  // namespace skill_verifier::dcap::json

@@ -1,37 +1,22 @@
 #pragma once
 
-#include <optional>
-#include <string_view>
+#include <array>
+#include <cstdint>
 
-#include "dcap/der.hpp"
+/// Object identifiers as DER contents.
+namespace skill_verifier::dcap::oid {
 
-namespace skill_verifier::dcap {
+inline constexpr std::array<std::uint8_t, 8> kEcdsaWithSha256 = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+inline constexpr std::array<std::uint8_t, 7> kEcPublicKey = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+inline constexpr std::array<std::uint8_t, 8> kPrime256v1 = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+inline constexpr std::array<std::uint8_t, 3> kCommonName = {0x55, 0x04, 0x03};
+inline constexpr std::array<std::uint8_t, 3> kSubjectKeyId = {0x55, 0x1d, 0x0e};
+inline constexpr std::array<std::uint8_t, 3> kKeyUsage = {0x55, 0x1d, 0x0f};
+inline constexpr std::array<std::uint8_t, 3> kBasicConstraints = {0x55, 0x1d, 0x13};
+inline constexpr std::array<std::uint8_t, 3> kCrlNumber = {0x55, 0x1d, 0x14};
+inline constexpr std::array<std::uint8_t, 3> kCrlDistributionPoints = {0x55, 0x1d, 0x1f};
+inline constexpr std::array<std::uint8_t, 3> kAuthorityKeyId = {0x55, 0x1d, 0x23};
+/// 1.2.840.113741.1.13.1: Intel's SGX extension.
+inline constexpr std::array<std::uint8_t, 9> kSgx = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
 
-/// Contents of OBJECT IDENTIFIERs.
-namespace oids {
-using namespace std::string_view_literals;
-inline constexpr auto kEcdsaWithSha256 = "\x2a\x86\x48\xce\x3d\x04\x03\x02"sv;  ///< 1.2.840.10045.4.3.2
-inline constexpr auto kEcPublicKey = "\x2a\x86\x48\xce\x3d\x02\x01"sv;          ///< 1.2.840.10045.2.1
-inline constexpr auto kPrime256v1 = "\x2a\x86\x48\xce\x3d\x03\x01\x07"sv;       ///< 1.2.840.10045.3.1.7
-inline constexpr auto kCommonName = "\x55\x04\x03"sv;                           ///< 2.5.4.3
-inline constexpr auto kSubjectKeyId = "\x55\x1d\x0e"sv;                         ///< 2.5.29.14
-inline constexpr auto kKeyUsage = "\x55\x1d\x0f"sv;                             ///< 2.5.29.15
-inline constexpr auto kBasicConstraints = "\x55\x1d\x13"sv;                     ///< 2.5.29.19
-inline constexpr auto kCrlNumber = "\x55\x1d\x14"sv;                            ///< 2.5.29.20
-inline constexpr auto kCrlDistributionPoints = "\x55\x1d\x1f"sv;                ///< 2.5.29.31
-inline constexpr auto kAuthorityKeyId = "\x55\x1d\x23"sv;                       ///< 2.5.29.35
-inline constexpr auto kSgx = "\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01"sv;          ///< 1.2.840.113741.1.13.1
-}  // namespace oids
-
-/// One element of a certificate's or a CRL's Extensions.
-struct Extension {
-  ByteView oid;
-  bool critical = false;
-  ByteView value;  ///< inside the OCTET STRING
-};
-/// `content` is that of the SEQUENCE.
-std::optional<Extension> parse_extension(ByteView content);
-/// keyIdentifier of an AuthorityKeyIdentifier; empty where it has none.
-std::optional<ByteView> authority_key_id(ByteView value);
-
-}  // namespace skill_verifier::dcap
+}  // namespace skill_verifier::dcap::oid

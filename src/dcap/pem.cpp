@@ -47,6 +47,7 @@ Result<Bytes> parse_block(std::string_view& rest) {
 
 Result<std::vector<Bytes>> parse_pem_certificates(std::string_view text) {
   const auto last = text.find_last_not_of('\0');
+  const bool empty = text.empty();
   text = last == std::string_view::npos ? std::string_view{} : text.substr(0, last + 1);
   std::vector<Bytes> certificates;
   for (auto rest = skip_whitespace(text); !rest.empty(); rest = skip_whitespace(rest)) {
@@ -54,6 +55,7 @@ Result<std::vector<Bytes>> parse_pem_certificates(std::string_view text) {
     if (!der) return der.error();
     certificates.push_back(std::move(*der));
   }
+  if (certificates.empty() && !empty) return pem_error("the chain's text has no certificate");
   return certificates;
 }
 

@@ -2,26 +2,21 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
-#include "dcap/checked.hpp"
+#include "skill_verifier/core/bytes.hpp"
 
 namespace skill_verifier::dcap {
 
-/// Extension 1.2.840.113741.1.13.1 of a PCK certificate: which platform it is and what it runs.
+/// What a PCK certificate says about its platform (Intel SGX PCK Certificate and CRL Profile Specification, 1.3.5).
 struct SgxExtension {
-  Field<16> ppid{};
-  std::array<std::uint8_t, 16> components{};
+  std::array<std::uint8_t, 16> ppid{};
+  std::array<std::uint8_t, 16> components{};  ///< the SVNs that are matched with TCB levels
   std::uint16_t pce_svn = 0;
-  Field<2> pce_id{};
-  Field<6> fmspc{};
+  std::array<std::uint8_t, 2> pce_id{};
+  std::array<std::uint8_t, 6> fmspc{};
 };
 
-/// `content` is the extension's value. Exactly the elements of the Processor (5) or the Platform CA (7), each once,
-/// with exact types and lengths. Code PCK_EXT.
-Checked<SgxExtension> parse_sgx_extension(ByteView content);
-
-/// As Intel writes FMSPC and PCEID.
-std::string to_upper_hex(ByteView bytes);
+/// `value` is what the extension's OCTET STRING holds. Errors: invalid_argument `PCK_EXT`.
+Result<SgxExtension> parse_sgx_extension(ByteView value);
 
 }  // namespace skill_verifier::dcap

@@ -6,61 +6,70 @@
 #include <string_view>
 #include <vector>
 
-#include "dcap/checked.hpp"
+#include "skill_verifier/dcap/verify.hpp"
 
 namespace skill_verifier::dcap {
 
-/// A level of a quoting enclave or a TDX module.
-struct EnclaveLevel {
-  std::uint32_t isv_svn = 0;
-  TcbStatus status = TcbStatus::up_to_date;  ///< UpToDate, OutOfDate or Revoked
-  std::int64_t tcb_date = 0;
+using Svns = std::array<std::uint8_t, 16>;
+
+/// What every level says, whatever it is a level of.
+struct LevelStatus {
+  TcbStatus status = TcbStatus::revoked;
+  std::string date;  ///< as it stands in the document
   std::vector<std::string> advisory_ids;
+};
+
+/// A level of a module or of the quoting enclave.
+struct SvnLevel {
+  std::uint32_t isv_svn = 0;
+  LevelStatus level;
 };
 
 struct PlatformLevel {
-  std::array<std::uint8_t, 16> sgx_components{};
-  std::uint16_t pce_svn = 0;
-  std::array<std::uint8_t, 16> tdx_components{};
-  TcbStatus status = TcbStatus::up_to_date;
-  std::int64_t tcb_date = 0;
-  std::vector<std::string> advisory_ids;
+  Svns sgx{};
+  std::uint32_t pce_svn = 0;
+  Svns tdx{};
+  LevelStatus level;
 };
 
-/// tdxModule, or one of tdxModuleIdentities (then with levels).
-struct TdxModule {
-  std::string id;  ///< `TDX_01`; empty for tdxModule
-  Field<48> mr_signer{};
-  Field<8> attributes{};
-  Field<8> attributes_mask{};
-  std::vector<EnclaveLevel> levels;  ///< newest first
+struct ModuleIdentity {
+  std::string id;  ///< `TDX_01`; empty for the one of modules with major version 0
+  std::array<std::uint8_t, 48> mr_signer{};
+  std::array<std::uint8_t, 8> attributes{};
+  std::array<std::uint8_t, 8> attributes_mask{};
+  std::vector<SvnLevel> levels;  ///< highest first
 };
 
-/// Intel's TCB info, version 3, for TDX.
+/// TCB info of version 3 for TDX (Intel PCS API v4).
 struct TcbInfo {
-  CollateralWindow window;
-  Field<6> fmspc{};
-  Field<2> pce_id{};
+  std::int64_t issue_date = 0;
+  std::int64_t next_update = 0;
+  std::string fmspc;   ///< upper-case hex
+  std::string pce_id;  ///< upper-case hex
   std::uint32_t evaluation_data_number = 0;
-  TdxModule module;
-  std::vector<TdxModule> module_identities;
-  std::vector<PlatformLevel> levels;  ///< newest first, whatever order the text has
+  ModuleIdentity module;
+  std::vector<ModuleIdentity> identities;
+  std::vector<PlatformLevel> levels;  ///< highest first
 };
-/// Of a text whose signature was verified. Codes TCB_JSON, _ID, _VERSION, _TYPE, _DATE, _FIELD, _COMPONENT_COUNT,
-/// _STATUS_UNKNOWN.
-Checked<TcbInfo> parse_tcb_info(std::string_view text);
 
-/// Intel's identity of the TD quoting enclave, version 2.
+/// Errors: TCB_JSON, TCB_ID, TCB_VERSION, TCB_TYPE, TCB_DATE, TCB_FIELD, TCB_COMPONENT_COUNT, TCB_STATUS_UNKNOWN.
+Result<TcbInfo> parse_tcb_info(std::string_view text);
+
+/// Identity of the quoting enclave (Intel PCS API v4), version 2.
 struct QeIdentity {
-  CollateralWindow window;
+  std::int64_t issue_date = 0;
+  std::int64_t next_update = 0;
   std::uint32_t evaluation_data_number = 0;
-  std::uint32_t misc_select = 0, misc_select_mask = 0;
-  Field<16> attributes{}, attributes_mask{};
-  Field<32> mr_signer{};
-  std::uint16_t isv_prod_id = 0;
-  std::vector<EnclaveLevel> levels;  ///< newest first
+  std::uint32_t misc_select = 0;
+  std::uint32_t misc_select_mask = 0;
+  std::array<std::uint8_t, 16> attributes{};
+  std::array<std::uint8_t, 16> attributes_mask{};
+  std::array<std::uint8_t, 32> mr_signer{};
+  std::uint32_t isv_prod_id = 0;
+  std::vector<SvnLevel> levels;  ///< highest first
 };
-/// Of a text whose signature was verified. Codes QEID_JSON, _ID, _VERSION, _DATE, _FIELD, _STATUS_UNKNOWN.
-Checked<QeIdentity> parse_qe_identity(std::string_view text);
+
+/// Errors: QEID_JSON, QEID_ID, QEID_VERSION, QEID_DATE, QEID_FIELD, QEID_STATUS_UNKNOWN.
+Result<QeIdentity> parse_qe_identity(std::string_view text);
 
 }  // namespace skill_verifier::dcap

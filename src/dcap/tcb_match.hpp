@@ -7,32 +7,30 @@
 
 namespace skill_verifier::dcap {
 
-/// What a platform runs, as its PCK certificate and its TD report say.
-struct PlatformSvns {
-  const SgxExtension& pck;
-  const Field<16>& tee_tcb_svn;
+/// What a platform's levels, its module's and its quoting enclave's come to.
+struct TcbVerdict {
+  TcbStatus status = TcbStatus::revoked;  ///< converged
+  TcbStatus platform = TcbStatus::revoked;
+  std::optional<TcbStatus> module;
+  std::vector<std::string> advisory_ids;
+  std::string date;  ///< the oldest
 };
 
-struct MatchedTcb {
-  TcbStatus status = TcbStatus::revoked;  ///< converged with the module's and the quoting enclave's
-  const PlatformLevel* platform = nullptr;
-  const EnclaveLevel* module = nullptr;  ///< null for a module of major version 0, which has no levels of its own
-};
+/// Intel's table (QVL, "TCB status convergence"): `components` are the statuses of module and quoting enclave.
+TcbStatus converge(TcbStatus platform, bool any_out_of_date, bool any_revoked);
+/// A TD 1.5 whose module was updated while it ran: what it was launched with, and what runs now.
+TcbStatus relaunch_status(TcbStatus launched, TcbStatus current);
 
-/// Intel's matching and convergence (facts/dcap.md §2.10). Codes TCB_NOT_SUPPORTED, TCB_MODULE_UNKNOWN.
-Checked<MatchedTcb> match_tcb(const TcbInfo& info, const PlatformSvns& svns, const EnclaveLevel& qe);
+/// The first level whose SVN the given one reaches.
+const SvnLevel* find_level(const std::vector<SvnLevel>& levels, std::uint32_t svn);
+/// Null where no identity is for modules of that major version.
+const ModuleIdentity* find_module(const TcbInfo& info, std::uint8_t major_version);
 
-/// The worst of a platform's status and one component's (out of date or revoked).
-TcbStatus converge(TcbStatus platform, TcbStatus component);
-/// TD 1.5: what runs now (`current`) may be newer than what launched the TD.
-TcbStatus relaunch(TcbStatus launched, TcbStatus current);
-
-/// The first level that `isv_svn` reaches; null when it reaches none.
-const EnclaveLevel* find_level(const std::vector<EnclaveLevel>& levels, std::uint32_t isv_svn);
-/// tdxModule, or the identity of the module's major version; null when there is none.
-const TdxModule* find_module(const TcbInfo& info, const Field<16>& tee_tcb_svn);
-
-/// `TDX_01` for the major version in TEE_TCB_SVN.
-std::string module_id(const Field<16>& tee_tcb_svn);
+/// MRSIGNERSEAM and SEAMATTRIBUTES against the module's identity. Errors: TCB_MODULE_UNKNOWN, TD_MRSIGNERSEAM,
+/// TD_SEAMATTRIBUTES.
+Result<void> check_module(const TcbInfo& info, const TdReport& td);
+/// Levels, convergence and relaunch. Errors: TCB_NOT_SUPPORTED, TCB_MODULE_UNKNOWN, TCB_MODULE_NOT_SUPPORTED.
+Result<TcbVerdict> match_tcb(const TcbInfo& info, const SgxExtension& platform, const TdReport& td,
+                             const LevelStatus& qe);
 
 }  // namespace skill_verifier::dcap

@@ -1,42 +1,53 @@
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <string>
 
-#include "dcap/chain.hpp"
+#include "dcap/certificate_chain.hpp"
 #include "dcap/tcb_info.hpp"
+#include "skill_verifier/dcap/verify.hpp"
 
 namespace skill_verifier::dcap {
 
-/// A certificate and its key.
-struct Authority {
-  Certificate certificate;
+/// A PCK CA below the root, and the list that it signed.
+struct PckIssuer {
+  Certificate ca;
   PublicKey key;
-
-  Issuer issuer() const { return {certificate, key}; }
+  Crl crl;
 };
 
+/// Collateral in the order in which it is verified. What was loaded has good signatures; the `check_` functions compare
+/// instants alone, so that they can be asked again and again.
 struct VerifiedCollateral::Impl {
-  Crypto crypto;
-  std::optional<Authority> root;
-  Crl root_crl;
-  std::vector<Certificate> tcb_chain, qe_chain;  ///< signer, root
-  TcbInfo tcb_info;
-  QeIdentity qe_identity;
-  Crl pck_crl;
-  /// Whose the PCK CRL is, where the collateral says it and it is true: a quote that names the same CA needs no
-  /// signature of that CA to be checked again.
-  std::optional<Authority> pck_ca;
+  Ecdsa ecdsa;
+  std::optional<Root> root;
+  std::optional<Crl> root_crl;
+  std::optional<Certificate> tcb_signing;
+  std::optional<Certificate> qe_signing;  ///< absent: the same as tcb_signing
+  std::optional<TcbInfo> tcb_info;
+  std::optional<QeIdentity> qe_identity;
+  std::string pck_crl;                  ///< hex; verified under the quote's PCK CA
+  std::optional<PckIssuer> pck_issuer;  ///< verified ahead, when the collateral names the issuer of its list
+
+  Result<void> load_root_crl(const Collateral& collateral, const TrustRoot& trusted);
+  Result<void> check_root_crl(std::int64_t now) const;
+  Result<void> load_tcb_info(const Collateral& collateral);
+  Result<void> check_tcb_info(std::int64_t now) const;
+  Result<void> load_qe_identity(const Collateral& collateral);
+  Result<void> check_qe_identity(std::int64_t now) const;
+
+  /// The PCK CA of a chain: issued by the root, not revoked. Errors: PCKCA_….
+  Result<PublicKey> check_pck_ca(const Certificate& ca) const;
+  /// pck_crl as that CA signed it. Errors: PCKCRL_….
+  Result<Crl> load_pck_crl(const Certificate& ca, const PublicKey& key) const;
+  /// Fills pck_issuer from the collateral's pck_crl_issuer_chain, which may hold anything.
+  void load_pck_issuer(const Collateral& collateral);
+
+ private:
+  Result<Certificate> load_signer(const std::string& chain, std::string_view prefix) const;
+  Result<void> check_signature(const Certificate& signer, std::string_view text, std::string_view signature,
+                               std::string_view prefix) const;
 };
-
-/// Everything about the collateral that does not depend on the time. Codes of facts/dcap.md §14.
-Checked<std::shared_ptr<const VerifiedCollateral::Impl>> check_collateral(const Collateral& collateral,
-                                                                          const TrustRoot& root);
-/// Certificates' and CRL's validity, issueDate and nextUpdate; the PCK CRL is checked with the PCK chain.
-Checked<void> check_root_time(const VerifiedCollateral::Impl& collateral, std::int64_t now);
-Checked<void> check_tcb_info_time(const VerifiedCollateral::Impl& collateral, std::int64_t now);
-Checked<void> check_qe_identity_time(const VerifiedCollateral::Impl& collateral, std::int64_t now);
-
-/// A PCK CA: issued by the root, a CA of that name with the right to issue, not revoked. Codes PCKCA_….
-Checked<void> check_pck_ca(const Crypto& crypto, const Certificate& ca, const Issuer& root, const Crl& root_crl);
 
 }  // namespace skill_verifier::dcap

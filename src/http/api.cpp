@@ -4,6 +4,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "http/answer.hpp"
 #include "http/docs_page.hpp"
 #include "http/json_views.hpp"
 #include "http/query.hpp"
@@ -21,31 +22,6 @@ constexpr std::uint64_t kMaxPage = 500;
 constexpr std::size_t kSmallAnswer = 64u << 10;
 constexpr std::size_t kLogPiece = 128u << 10;
 constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
-
-Response json_response(int status, std::string body) {
-  Response response;
-  response.status = status;
-  response.body = std::move(body);
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
-}
-
-Problem job_not_found(std::string_view id) {
-  Problem problem(404, "job_not_found", "there is no job " + core::shorten(id));
-  problem.error = "Job not found";
-  return problem;
-}
-
-Response refuse(const Problem& problem, const Request& request) {
-  return problem_response(problem, request.head.path, request.id);
-}
-
-/// A failure of a call about one job.
-Response refuse_job(const Error& error, const std::string& id, const Request& request) {
-  Response response = refuse(error.code == Errc::not_found ? job_not_found(id) : Problem(error), request);
-  response.job = id;
-  return response;
-}
 
 Response options_response(const PathMatch& match) {
   Response response;
@@ -152,6 +128,8 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await delete_job(std::string(job_id), request);
     case Action::show_attestation:
       co_return co_await show_attestation(std::string(job_id), request);
+    case Action::show_service_attestation:
+      co_return co_await show_service_attestation(request);
     case Action::show_log:
       co_return co_await show_log(std::string(job_id), request);
     case Action::list_jobs:
@@ -221,27 +199,6 @@ awaitable<Response> Api::delete_job(std::string id, Request& request) {
   cache_.erase(id);
   if (!removed) co_return refuse_job(removed.error(), id, request);
   Response response = json_response(200, deleted_json());
-  response.job = std::move(id);
-  co_return response;
-}
-
-awaitable<Response> Api::show_attestation(std::string id, Request& request) {
-  const auto job = co_await backend_.find(id);
-  if (!job) co_return refuse_job(job.error(), id, request);
-  if (job->state != store::JobState::completed) {
-    Problem problem(400, "job_not_completed",
-                    "job " + id + " is " + std::string(store::to_string(job->state)) + ", not completed");
-    problem.error = "Job not completed";
-    co_return refuse(problem, request);
-  }
-  // The result can hold megabytes: it is not parsed where every other connection waits for it.
-  auto make = [whole = std::make_shared<const store::Job>(*job)] { return attestation_json(*whole); };
-  auto document = co_await core::run_on(pool_, std::move(make));
-  if (!document) co_return refuse_job(document.error(), id, request);
-  auto text = share(std::move(*document));
-  if (!text) co_return refuse_job(text.error(), id, request);
-  Response response = json_response(200, {});
-  response.shared_body = std::move(*text);
   response.job = std::move(id);
   co_return response;
 }

@@ -28,7 +28,6 @@ class Api {
   awaitable<Response> act(Action action, std::string_view job_id, Request& request);
   awaitable<Response> show_job(std::string id, Request& request);
   awaitable<Response> delete_job(std::string id, Request& request);
-  awaitable<Response> show_attestation(std::string id, Request& request);
   awaitable<Response> show_log(std::string id, Request& request);
   awaitable<Response> list_jobs(Request& request);
   awaitable<Response> show_health();
@@ -36,6 +35,10 @@ class Api {
   /// `responses_full`.
   Result<std::shared_ptr<const std::string>> share(std::string text);
   Response show_page(const std::shared_ptr<const std::string>& text, std::string_view content_type) const;
+
+  // attestation_routes.cpp
+  awaitable<Response> show_attestation(std::string id, Request& request);
+  awaitable<Response> show_service_attestation(Request& request);
 
   // submit.cpp
   awaitable<Response> submit(Request& request);

@@ -78,7 +78,7 @@ std::string job_json(const store::Job& job) {
   return core::dump_json(object);
 }
 
-Result<std::string> attestation_json(const store::Job& job) {
+Result<std::string> attestation_json(const store::Job& job, const std::optional<attest::Appraisal>& appraisal) {
   const Error unreadable(Errc::internal, "result_unreadable", "stored result of job " + job.id + " is not readable");
   const OrderedJson result = parse_stored(job.result);
   if (!result.is_object()) return unreadable;
@@ -89,7 +89,11 @@ Result<std::string> attestation_json(const store::Job& job) {
   if (const auto found = outcome->find("passed"); found != outcome->end() && found->is_boolean())
     passed = found->get<bool>();
   return core::dump_json(attest::attestation_document(job.id, job.skill_id, text_member(result, "timestamp"), passed,
-                                                      job.statement, core::dump_json(*attestation)));
+                                                      job.statement, core::dump_json(*attestation), appraisal));
+}
+
+std::string service_attestation_json(const service::ServiceAttestation& attestation) {
+  return core::dump_json(attest::service_attestation_document(attestation.answer, attestation.extras));
 }
 
 std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,

@@ -20,7 +20,10 @@ std::string job_json(const store::Job& job);
 /// The same with a member `timing` at the end: milliseconds per stage, or null when nothing is known of it any more.
 std::string timed_job_json(const store::Job& job, const std::optional<service::JobTiming>& timing);
 /// GET /verify/{jobId}/attestation. Errors: internal `result_unreadable`.
-Result<std::string> attestation_json(const store::Job& job);
+Result<std::string> attestation_json(const store::Job& job,
+                                     const std::optional<attest::Appraisal>& appraisal = std::nullopt);
+/// GET /attestation.
+std::string service_attestation_json(const service::ServiceAttestation& attestation);
 /// GET /jobs.
 std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
                       std::optional<std::uint64_t> next_cursor);

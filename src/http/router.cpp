@@ -13,6 +13,8 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/verify/{jobId}", Action::delete_job},
     {"GET", "/verify/{jobId}/attestation", Action::show_attestation},
     {"GET", "/verify/{jobId}/logs", Action::show_log},
+    {"GET", "/attestation", Action::show_service_attestation},
+    {"GET", "/attestation/{jobId}", Action::show_attestation},
     {"GET", "/jobs", Action::list_jobs},
     {"GET", "/health", Action::show_health},
     {"GET", "/docs", Action::show_docs},

@@ -13,6 +13,7 @@ enum class Action {
   show_job,
   delete_job,
   show_attestation,
+  show_service_attestation,
   show_log,
   list_jobs,
   show_health,

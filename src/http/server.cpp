@@ -16,6 +16,8 @@ Backend backend_of(service::Service& service) {
   backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {
     return service.log(std::move(id), offset, limit);
   };
+  backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
+  backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.total = [&service] { return service.total(); };

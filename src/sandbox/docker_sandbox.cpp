@@ -117,6 +117,7 @@ class DockerSandbox final : public Sandbox {
 
   awaitable<Result<std::vector<std::string>>> start() override;
   awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) override;
+  awaitable<Result<std::vector<Image>>> images() override;
   awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) override;
   awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
   Profile profile() const override { return profile_; }
@@ -251,6 +252,21 @@ awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::func
   image.env = std::move(details.env);
   resolved_[image.reference] = {image, std::chrono::steady_clock::now() + kResolvedFor};
   co_return image;
+}
+
+awaitable<Result<std::vector<Image>>> DockerSandbox::images() {
+  std::vector<Image> present;
+  for (const auto& [name, target] : options_.images) {
+    auto details = co_await engine_.inspect_image(target);
+    if (!details && details.error().id == "image_missing") continue;
+    if (!details) co_return details.error();
+    Image image;
+    image.reference = name;
+    image.id = std::move(details->id);
+    image.env = std::move(details->env);
+    present.push_back(std::move(image));
+  }
+  co_return present;
 }
 
 Error DockerSandbox::not_allowed(const std::string& reference) const {

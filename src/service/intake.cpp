@@ -7,6 +7,7 @@
 
 #include "service/skill_path.hpp"
 #include "service/spool_file.hpp"
+#include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
 
@@ -15,18 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxNonce = 128;
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxVersion = 64;
 
 bool is_printable_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
-}
-
-Result<void> check_nonce(const std::string& nonce) {
-  if (!nonce.empty() && nonce.size() <= kMaxNonce && is_printable_ascii(nonce)) return {};
-  return Error{Errc::invalid_argument, "nonce_invalid",
-               fmt::format("nonce '{}' is not 1 to {} printable ASCII characters", core::shorten(nonce), kMaxNonce)};
 }
 
 /// A name becomes the front of `name@version` and a subject's name: no separators of either, nothing invisible.
@@ -81,7 +75,7 @@ Result<void> check_submission(const Submission& submission) {
   if (submission.archive.has_value() == submission.skill_path.has_value())
     return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
   if (submission.nonce)
-    if (auto valid = check_nonce(*submission.nonce); !valid) return valid;
+    if (auto valid = attest::check_nonce(*submission.nonce); !valid) return valid;
   if (submission.name)
     if (auto valid = check_name(*submission.name); !valid) return valid;
   if (submission.version)

@@ -4,14 +4,12 @@
 
 #include <utility>
 
+#include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 
 namespace skill_verifier::service {
 namespace {
-
-/// The predecessor's words for a service that stands outside a trusted environment.
-constexpr std::string_view kNoTee = "No TEE available - deploy to dstack for real attestations";
 
 Error was_cancelled() {
   return {Errc::cancelled, "cancelled", "the job was cancelled"};
@@ -50,8 +48,14 @@ sandbox::OutputSink sink_of(const EntryPtr& entry) {
 }  // namespace
 
 JobRunner::JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-                     attest::Quoter* quoter, const ServiceOptions& options)
-    : pool_(pool), clock_(clock), store_(store), sandbox_(sandbox), quoter_(quoter), options_(options) {}
+                     attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options)
+    : pool_(pool),
+      clock_(clock),
+      store_(store),
+      sandbox_(sandbox),
+      quoter_(quoter),
+      evidence_(evidence),
+      options_(options) {}
 
 core::awaitable<Attempt> JobRunner::run(EntryPtr entry, store::Job job, std::function<void()> tested) {
   entry->log.heading(fmt::format("attempt {} at {}", job.attempt, core::to_rfc3339(clock_.now())));
@@ -99,9 +103,17 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   if (!attestation) co_return attestation.error();
 
   const core::Time now = clock_.now();
-  const ResultInput result{
-      stored.skill_id, request, *evidence,          judgement,        now, now - stored.started_at.value_or(now),
-      stored.attempt,  hash,    attestation->quote, attestation->note};
+  const ResultInput result{stored.skill_id,
+                           request,
+                           *evidence,
+                           judgement,
+                           now,
+                           now - stored.started_at.value_or(now),
+                           stored.attempt,
+                           hash,
+                           attestation->quote,
+                           attestation->note,
+                           attestation->collateral ? attestation->collateral->sha256 : std::string()};
   store::JobOutcome outcome;
   outcome.state = store::JobState::completed;
   outcome.completed_at = now;
@@ -212,10 +224,20 @@ core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, Orde
   co_return run;
 }
 
+/// Only adds to what there is: a job never fails because of what its quote is worth.
+core::awaitable<void> JobRunner::appraise(EntryPtr entry, Attestation& attestation) {
+  auto appraised = co_await evidence_.appraise(attestation.quote->quote_hex);
+  if (!appraised) co_return;
+  attestation.quote->tee_type = appraised->tee_type.value_or("");
+  attestation.note = appraised->note;
+  if (!appraised->note.empty()) entry->log.heading(core::shorten(appraised->note, 400));
+  if (appraised->collateral) attestation.collateral = co_await evidence_.keep(std::move(*appraised->collateral));
+}
+
 core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPtr entry, std::string result_hash) {
   Attestation attestation;
   if (quoter_ == nullptr) {
-    attestation.note = kNoTee;
+    attestation.note = attest::kNoTeeNote;
     co_return attestation;
   }
   attest::QuoteFor whom{entry->id, entry->request_id};
@@ -228,6 +250,7 @@ core::awaitable<Result<JobRunner::Attestation>> JobRunner::attest_result(EntryPt
                     "run inside a dstack CVM on TDX hardware"};
   if (quote) {
     attestation.quote = std::move(*quote);
+    co_await appraise(entry, attestation);
     co_return attestation;
   }
   const Error& error = quote.error();

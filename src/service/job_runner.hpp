@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "service/entry.hpp"
+#include "service/quote_evidence.hpp"
 #include "service/verdict.hpp"
 #include "skill_verifier/service/service.hpp"
 
@@ -19,7 +20,7 @@ struct Attempt {
 class JobRunner {
  public:
   JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-            attest::Quoter* quoter, const ServiceOptions& options);
+            attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options);
 
   /// `tested` is called when the sandbox is no longer needed: what is left is waiting for a quote.
   core::awaitable<Attempt> run(EntryPtr entry, store::Job job, std::function<void()> tested);
@@ -46,7 +47,9 @@ class JobRunner {
   struct Attestation {
     std::optional<attest::Quote> quote;
     std::string note;
+    std::optional<KeptCollateral> collateral;
   };
+  core::awaitable<void> appraise(EntryPtr entry, Attestation& attestation);
   core::awaitable<Result<Attestation>> attest_result(EntryPtr entry, std::string result_hash);
 
   core::WorkPool& pool_;
@@ -54,6 +57,7 @@ class JobRunner {
   store::JobStore& store_;
   sandbox::Sandbox& sandbox_;
   attest::Quoter* quoter_;
+  QuoteEvidence& evidence_;
   const ServiceOptions& options_;
 };
 

@@ -8,7 +8,9 @@
 #include "service/intake.hpp"
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
+#include "service/quote_evidence.hpp"
 #include "service/scheduler.hpp"
+#include "service/self_description.hpp"
 #include "service/spool_file.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -26,6 +28,12 @@ Error draining() {
   return {Errc::unavailable, "draining", "the service is shutting down and takes no new jobs", "try again in a minute"};
 }
 
+attest::ServiceAttestorOptions attestor_options(const ServiceOptions& options) {
+  attest::ServiceAttestorOptions made;
+  made.required = options.attestation_required;
+  return made;
+}
+
 LogPart part_of(std::string_view text, std::size_t offset, bool done) {
   LogPart part;
   if (offset < text.size()) part.text = text.substr(offset);
@@ -40,17 +48,20 @@ constexpr std::size_t kIntakesAtOnce = 2;
 
 struct Service::Impl {
   Impl(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
-       sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted)
+       sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions wanted, attest::Appraiser* appraiser)
       : pool(pool),
         clock(clock),
         store(store),
         sandbox(sandbox),
         attests(quoter != nullptr),
         options(std::move(wanted)),
-        runner(pool, clock, store, sandbox, quoter, options),
+        evidence(pool, appraiser, options),
+        runner(pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
-        housekeeping(executor) {}
+        housekeeping(executor),
+        self(sandbox, quoter, options),
+        attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options(options)) {}
 
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
@@ -65,17 +76,22 @@ struct Service::Impl {
   sandbox::Sandbox& sandbox;
   const bool attests;
   const ServiceOptions options;
+  QuoteEvidence evidence;
   JobRunner runner;
   Scheduler scheduler;
   core::Semaphore intake;
   core::TaskGroup housekeeping;
+  SelfDescription self;
+  attest::ServiceAttestor attestor;
   std::optional<std::string> engine_error, store_error;
   std::optional<std::chrono::steady_clock::time_point> checked_at;
 };
 
 Service::Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
-                 store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options)
-    : impl_(std::make_unique<Impl>(std::move(executor), pool, clock, store, sandbox, quoter, std::move(options))) {}
+                 store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options,
+                 attest::Appraiser* appraiser)
+    : impl_(std::make_unique<Impl>(std::move(executor), pool, clock, store, sandbox, quoter, std::move(options),
+                                   appraiser)) {}
 Service::~Service() = default;
 
 awaitable<Result<void>> Service::start() {
@@ -117,6 +133,7 @@ awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
 
 awaitable<void> Service::stop() {
   impl_->housekeeping.cancel();
+  co_await impl_->attestor.stop();
   co_await impl_->scheduler.stop();
   co_await impl_->housekeeping.wait(kHousekeepingLimit);
 }
@@ -221,6 +238,18 @@ awaitable<Result<LogPart>> Service::log(std::string id, std::size_t offset, core
 
 std::uint64_t Service::pack_bytes() const {
   return impl_->scheduler.pack_bytes();
+}
+
+awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::string> nonce) {
+  auto answer = co_await impl_->attestor.attest(std::move(nonce));
+  if (!answer) co_return answer.error();
+  auto extras = co_await impl_->self.extras();
+  if (const auto& quote = answer->quote->quote) extras.appraisal = co_await impl_->evidence.appraise(quote->quote_hex);
+  co_return ServiceAttestation{std::move(*answer), std::move(extras)};
+}
+
+awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
+  co_return co_await impl_->evidence.of_job(std::move(job.result));
 }
 
 awaitable<Health> Service::health() {

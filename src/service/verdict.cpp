@@ -251,7 +251,8 @@ attest::StatementInput statement_input(const std::string& skill_id, const JobReq
 }
 
 std::string result_json(const ResultInput& input) {
-  const auto& [skill_id, request, evidence, judgement, now, duration, attempt, result_hash, quote, note] = input;
+  const auto& [skill_id, request, evidence, judgement, now, duration, attempt, result_hash, quote, note,
+               collateral_sha256] = input;
   const auto& run = judgement.run;
   OrderedJson json;
   json["skillId"] = skill_id;
@@ -274,6 +275,7 @@ std::string result_json(const ResultInput& input) {
   json["warnings"] = warnings_json(judgement.warnings);
   json["notes"] = notes_json(request.notes);
   json["attempt"] = attempt;
+  if (!collateral_sha256.empty()) json["collateral"] = OrderedJson{{"sha256", collateral_sha256}};
   return core::dump_json(json);
 }
 

@@ -59,7 +59,8 @@ struct ResultInput {
   int attempt;
   const std::string& result_hash;
   const std::optional<attest::Quote>& quote;
-  const std::string& note;  ///< why there is no quote
+  const std::string& note;               ///< why there is no quote
+  const std::string& collateral_sha256;  ///< empty: none was kept
 };
 /// store::Job::result: the predecessor's members in its order, then ours.
 std::string result_json(const ResultInput& input);

@@ -137,6 +137,7 @@ TEST(Config, ChecksWhatNeedsMoreThanOneKey) {
   EXPECT_NE(fault_of("package: {expanded_size: 65MiB}").find("does not fit into limits.skill_size"), std::string::npos);
   EXPECT_NE(fault_of("package: {archive_size: 60MiB}").find("is over http.body_size"), std::string::npos);
   EXPECT_NE(fault_of("attestation: {enabled: false, required: true}").find("contradicts"), std::string::npos);
+  EXPECT_NE(fault_of("attestation: {pccs: \"pccs.example\"}").find("attestation.pccs"), std::string::npos);
   EXPECT_NE(fault_of("skill_roots: [examples]").find("not an absolute path"), std::string::npos);
   EXPECT_NE(fault_of("engine: {host: 'ftp://x'}").find("engine.host"), std::string::npos);
   EXPECT_NE(fault_of("runtimes: {}").find("no image is allowed"), std::string::npos);

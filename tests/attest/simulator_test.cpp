@@ -219,7 +219,7 @@ TEST_F(SimulatorTest, SignsQuotesThatHoldUnderItsOwnRootOnly) {
   start();
   const auto answer = call("GetQuote", {{"report_data", "1234"}});
   const auto bytes = hex(answer["quote"]);
-  const auto layout = dcap::parse_layout(bytes);
+  const auto layout = dcap::parse_whole_layout(bytes);
   ASSERT_TRUE(layout) << layout.error().message;
   const auto chain = dcap::parse_quote(bytes)->pck_chain;
   const auto leaf = parse_der(chain[0]);

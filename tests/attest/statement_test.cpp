@@ -154,7 +154,7 @@ TEST(BuildStatement, RefusesWhatContradictsItself) {
 TEST(BuildStatement, RefusesNoncesOutsideOfPrintableAscii) {
   for (const auto& bad : {std::string(), std::string(129, 'n'), std::string("a\nb"), std::string("\x7f"),
                           std::string("ż"), std::string(1, '\0')}) {
-    EXPECT_THAT(refusal([&](auto& i) { i.nonce = bad; }), HasSubstr("statement_invalid: nonce is"));
+    EXPECT_THAT(refusal([&](auto& i) { i.nonce = bad; }), HasSubstr("statement_invalid: nonce '"));
   }
   EXPECT_EQ(refusal([](auto& i) { i.nonce = std::string(128, '~'); }), "accepted");
   EXPECT_EQ(refusal([](auto& i) { i.nonce = " "; }), "accepted");

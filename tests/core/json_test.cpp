@@ -32,6 +32,11 @@ TEST(ParseJson, RefusesDeepNestingWithoutRecursion) {
   EXPECT_NE(parse_json(bomb).error().message.find("deeper than 64"), std::string::npos);
 }
 
+TEST(ParseJson, RefusesANulAndWhatIsHiddenBehindIt) {
+  EXPECT_FALSE(parse_json(std::string_view("{}\0", 3)));
+  EXPECT_FALSE(parse_json(std::string_view("{}\0{\"a\":1}", 9)));
+}
+
 TEST(ParseJson, RefusesMalformedTrailingAndOversized) {
   for (const char* text : {"", "{", "{} x", "{\"a\":1,}", "'a'", "NaN", "\"\xff\"", "01", "{\"a\" 1}"})
     EXPECT_EQ(parse_json(text).error().id, "json_invalid") << text;

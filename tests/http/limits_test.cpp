@@ -289,7 +289,7 @@ TEST(Limits, RefuseAnUploadThatTheSpoolHasNoRoomForBeforeItIsSent) {
     EXPECT_EQ(body_of(answer)["code"], "spool_full");
     EXPECT_NE(answer.header("Retry-After"), "");
     Client chunked(server.port());
-    chunked.send(head + "Transfer-Encoding: chunked\r\n\r\n258\r\n" + std::string(600, 'x') + "\r\n");
+    chunked.send(head + "Transfer-Encoding: chunked\r\n\r\n258\r\n" + std::string(600, 'x') + "\r\n0\r\n\r\n");
     EXPECT_EQ(body_of(chunked.read())["code"], "spool_full");
     Client third(server.port());
     EXPECT_EQ(third.exchange(head + "Content-Length: 500\r\n\r\n" + std::string(500, 'x')).status, 202);

@@ -67,10 +67,30 @@ http::Backend FakeBackend::calls() {
   calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {
     return log(std::move(id), offset, limit);
   };
+  calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
+  calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
   calls.total = [this] { return total(); };
   return calls;
+}
+
+core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
+  co_return appraisal;
+}
+
+core::awaitable<Result<service::ServiceAttestation>> FakeBackend::attestation(std::optional<std::string> nonce) {
+  maybe_throw();
+  nonces.push_back(nonce);
+  if (attestation_error) co_return *attestation_error;
+  auto quote = std::make_shared<attest::ServiceQuote>();
+  quote->document = "{}";
+  quote->note = "none here";
+  service::ServiceAttestation made;
+  made.answer.quote = std::move(quote);
+  if (nonce) made.answer.proof = attest::NonceProof{*nonce, 0, 2, {attest::MerkleHash{}}};
+  made.extras.policy = "policy";
+  co_return made;
 }
 
 void FakeBackend::maybe_throw() const {

@@ -32,9 +32,11 @@ class FakeBackend {
   std::map<std::string, store::Job> jobs;
   std::map<std::string, std::string> logs;
   std::vector<Received> received;
-  std::optional<Error> submit_error, find_error, list_error, remove_error, log_error, total_error;
-  bool throws = false;        ///< every call does
-  bool keep_archives = true;  ///< read their bytes, not only their size
+  std::optional<Error> submit_error, find_error, list_error, remove_error, log_error, total_error, attestation_error;
+  std::vector<std::optional<std::string>> nonces;  ///< of the calls of attestation
+  bool throws = false;                             ///< every call does
+  bool keep_archives = true;                       ///< read their bytes, not only their size
+  std::optional<attest::Appraisal> appraisal;
   std::map<std::string, service::JobTiming> timings;
   service::Health health;
   std::uint64_t pack_bytes = 0;
@@ -49,6 +51,8 @@ class FakeBackend {
   core::awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter);
   core::awaitable<Result<void>> remove(std::string id);
   core::awaitable<Result<service::LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  core::awaitable<Result<service::ServiceAttestation>> attestation(std::optional<std::string> nonce);
+  core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
   core::awaitable<service::Health> report_health();
   core::awaitable<Result<std::uint64_t>> total();
   void maybe_throw() const;

@@ -197,6 +197,17 @@ TEST_F(DockerSandboxTest, GivesTheImageThatTheEngineHas) {
   EXPECT_THAT(base_.env, ElementsAre(StartsWith("PATH=")));
 }
 
+TEST_F(DockerSandboxTest, ListsTheAllowedImagesThatTheEngineHasAndPullsNone) {
+  options_.images["gone"] = "sha256:" + std::string(64, '0');
+  options_.images["never-pulled"] = "skill-verifier.invalid/none:1";
+  restart();
+  const auto images = test::await(io_, sandbox_->images());
+  ASSERT_TRUE(images.has_value()) << images.error().message;
+  ASSERT_EQ(images->size(), 1u);
+  EXPECT_EQ(images->front().reference, "base");
+  EXPECT_EQ(images->front().id, base_.id);
+}
+
 TEST_F(DockerSandboxTest, RefusesImagesThatAreNotAllowed) {
   const auto resolved = test::await(io_, sandbox_->resolve("evil:latest", {}));
   ASSERT_FALSE(resolved.has_value());

@@ -154,7 +154,7 @@ TEST_F(LifecycleTest, GivesUpAfterTheConfiguredNumberOfAttempts) {
 }
 
 TEST_F(LifecycleTest, DoesNotRepeatAFaultThatWouldRepeatItself) {
-  sandbox_.images.emplace("alpine:latest", Error{Errc::rejected, "image_not_allowed", "not on the list"});
+  sandbox_.known.emplace("alpine:latest", Error{Errc::rejected, "image_not_allowed", "not on the list"});
   const auto job = wait(submit().id);
   EXPECT_EQ(job.state, JobState::failed);
   EXPECT_EQ(parse(job.error)["code"], "image_not_allowed");
@@ -253,6 +253,7 @@ class BrokenSandbox final : public sandbox::Sandbox {
   core::awaitable<Result<sandbox::Image>> resolve(std::string, std::function<void(std::string_view)>) override {
     throw std::runtime_error("a secret detail");
   }
+  core::awaitable<Result<std::vector<sandbox::Image>>> images() override { throw std::runtime_error("unused"); }
   core::awaitable<Result<sandbox::PrepareResult>> prepare(sandbox::PrepareRequest, sandbox::OutputSink) override {
     throw std::runtime_error("unused");
   }

@@ -101,7 +101,8 @@ class ServiceTest : public testing::Test {
   }
 
   void start() {
-    service_ = std::make_unique<Service>(io_.get_executor(), pool_, clock_, *store_, sandbox_, quoter_used_, options_);
+    service_ = std::make_unique<Service>(io_.get_executor(), pool_, clock_, *store_, sandbox_, quoter_used_, options_,
+                                         appraiser_used_);
     const auto started = await(service_->start());
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -170,6 +171,7 @@ class ServiceTest : public testing::Test {
   FakeSandbox sandbox_{io_.get_executor()};
   test::FakeQuoter quoter_{io_.get_executor()};
   attest::Quoter* quoter_used_ = nullptr;
+  attest::Appraiser* appraiser_used_ = nullptr;
   ServiceOptions options_;
   std::unique_ptr<FlakyStore> store_;
   std::unique_ptr<Service> service_;

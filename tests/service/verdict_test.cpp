@@ -73,7 +73,7 @@ struct Case {
   }
   core::OrderedJson result(const std::optional<attest::Quote>& quote = std::nullopt) const {
     const auto judged = judgement();
-    const std::string id = "demo@1.0.0", hash(64, '7'), note = "no quote";
+    const std::string id = "demo@1.0.0", hash(64, '7'), note = "no quote", collateral(64, '8');
     const ResultInput input{id,
                             request,
                             evidence,
@@ -83,7 +83,8 @@ struct Case {
                             2,
                             hash,
                             quote,
-                            note};
+                            note,
+                            collateral};
     return core::OrderedJson::parse(result_json(input));
   }
 };
@@ -261,7 +262,7 @@ TEST(ResultJson, HasThePredecessorsMembersFirstAndInItsOrder) {
     names.push_back(item.key());
   EXPECT_THAT(names, ElementsAre("skillId", "timestamp", "duration", "result", "attestation", "manifest", "verdict",
                                  "outcome", "truncated", "memoryKilled", "phase", "declared", "image", "subject",
-                                 "warnings", "notes", "attempt"));
+                                 "warnings", "notes", "attempt", "collateral"));
   names.clear();
   for (const auto& item : result["result"].items())
     names.push_back(item.key());

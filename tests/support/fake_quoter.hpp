@@ -64,6 +64,13 @@ class FakeQuoter final : public attest::Quoter {
     co_return answer;
   }
 
+  Result<std::string> info_answer = std::string("{}");
+  int infos = 0;  ///< calls of info
+  core::awaitable<Result<std::string>> info() override {
+    ++infos;
+    co_return info_answer;
+  }
+
  private:
   core::Event changed_;
   core::Event released_;

@@ -33,8 +33,8 @@ class FakeSandbox final : public sandbox::Sandbox {
   // What the test sets.
   std::deque<FakeStep<sandbox::RunResult>> runs;
   std::deque<FakeStep<sandbox::PrepareResult>> prepares;
-  std::map<std::string, Result<sandbox::Image>> images;  ///< others resolve to `sha256:` + 64 times `a`
-  std::vector<std::string> pull_lines;                   ///< progress that every resolve reports
+  std::map<std::string, Result<sandbox::Image>> known;  ///< others resolve to `sha256:` + 64 times `a`
+  std::vector<std::string> pull_lines;                  ///< progress that every resolve reports
   Result<std::vector<std::string>> start_answer = std::vector<std::string>{};
   std::optional<Error> check_error;
 
@@ -92,13 +92,21 @@ class FakeSandbox final : public sandbox::Sandbox {
       for (const auto& line : pull_lines)
         progress(line);
     }
-    const auto known = images.find(reference);
-    if (known != images.end()) co_return known->second;
+    const auto found = known.find(reference);
+    if (found != known.end()) co_return found->second;
     sandbox::Image image;
     image.reference = reference;
     image.id = "sha256:" + std::string(64, 'a');
     image.env = {"PATH=/usr/local/bin:/usr/bin:/bin"};
     co_return image;
+  }
+
+  core::awaitable<Result<std::vector<sandbox::Image>>> images() override {
+    if (check_error) co_return *check_error;
+    std::vector<sandbox::Image> present;
+    for (const auto& [name, image] : known)
+      if (image) present.push_back(*image);
+    co_return present;
   }
 
   core::awaitable<Result<sandbox::PrepareResult>> prepare(sandbox::PrepareRequest request,

@@ -1,12 +1,9 @@
 #include "dcap-cases/cases.hpp"
 
-#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-
-#include "skill_verifier/dcap/verify.hpp"
 
 namespace dcap_cases {
 namespace {
@@ -20,38 +17,32 @@ std::string read_text(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-Bytes read_bytes(const fs::path& path) {
+skill_verifier::Bytes read_bytes(const fs::path& path) {
   const auto text = read_text(path);
   return {text.begin(), text.end()};
 }
 
-Case read_case(const fs::path& folder, const nlohmann::json& entry) {
+Case read_case(const nlohmann::json& entry, const fs::path& folder) {
+  Case one;
+  one.name = entry.at("name");
+  one.quote = read_bytes(folder / entry.at("quote").get<std::string>());
+  one.collateral = read_text(folder / entry.at("collateral").get<std::string>());
+  one.root = dcap::intel_root();
+  if (entry.contains("root")) one.root.der = read_bytes(folder / entry.at("root").get<std::string>());
+  one.now = entry.at("now");
   const auto& expect = entry.at("expect");
-  Case wanted;
-  wanted.name = entry.at("name");
-  wanted.quote = read_bytes(folder / entry.at("quote").get<std::string>());
-  wanted.collateral = read_text(folder / entry.at("collateral").get<std::string>());
-  if (entry.contains("root")) wanted.root = read_bytes(folder / entry.at("root").get<std::string>());
-  wanted.now = entry.at("now");
-  wanted.ok = expect.at("ok");
-  wanted.code = expect.value("code", "");
-  if (expect.contains("status")) wanted.status = expect.at("status").get<std::string>();
-  if (expect.contains("advisory_ids")) wanted.advisory_ids = expect.at("advisory_ids").get<std::vector<std::string>>();
-  return wanted;
+  one.expect_ok = expect.at("ok");
+  one.expect_code = expect.value("code", "");
+  if (expect.contains("status")) one.expect_status = expect.at("status").get<std::string>();
+  if (expect.contains("advisory_ids")) one.expect_advisory_ids.emplace(expect.at("advisory_ids"));
+  return one;
 }
 
-dcap::Verification verify(const Case& wanted) {
-  dcap::Policy policy;
-  policy.accepted = dcap::all_tcb_statuses();
-  const auto collateral = dcap::parse_collateral(wanted.collateral);
-  if (!collateral) {
-    dcap::Verification refused;
-    refused.code = "COLLATERAL_FIELD";
-    refused.message = collateral.error().message;
-    return refused;
-  }
-  const auto root = wanted.root ? dcap::TrustRoot{*wanted.root} : dcap::intel_root();
-  return dcap::verify(wanted.quote, *collateral, root, wanted.now, policy);
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names)
+    out += (out.empty() ? "" : " ") + name;
+  return out;
 }
 
 }  // namespace
@@ -60,35 +51,47 @@ std::vector<Case> read_cases(const fs::path& file) {
   std::vector<Case> cases;
   try {
     for (const auto& entry : nlohmann::json::parse(read_text(file)))
-      cases.push_back(read_case(file.parent_path(), entry));
+      cases.push_back(read_case(entry, file.parent_path()));
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(file.string() + ": " + error.what());
   }
   return cases;
 }
 
-Answer answer(const Case& wanted) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto verification = verify(wanted);
-  Answer answer;
-  answer.microseconds = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
-  answer.ok = verification.ok;
-  answer.code = std::move(verification.code);
-  answer.message = std::move(verification.message);
-  if (verification.status) answer.status = dcap::to_string(*verification.status);
-  answer.advisory_ids = std::move(verification.advisory_ids);
-  return answer;
+dcap::Policy widest_policy() {
+  dcap::Policy policy;
+  policy.accepted = dcap::all_tcb_statuses();
+  return policy;
 }
 
-std::string disagreement(const Case& wanted, const Answer& answer) {
-  if (answer.ok != wanted.ok)
-    return answer.ok ? "accepted, expected " + wanted.code
-                     : "refused with " + answer.code + " (" + answer.message + ")";
-  if (!wanted.code.empty() && answer.code != wanted.code)
-    return answer.code + ", expected " + wanted.code + " (" + answer.message + ")";
-  if (wanted.status && answer.status != *wanted.status)
-    return "status " + answer.status + ", expected " + *wanted.status;
-  if (wanted.advisory_ids && answer.advisory_ids != *wanted.advisory_ids) return "other advisory ids";
+Outcome run(const Case& one) {
+  Outcome outcome;
+  const auto collateral = dcap::parse_collateral(one.collateral);
+  if (!collateral) {
+    outcome.code = "COLLATERAL_FIELD";
+    outcome.verification.message = collateral.error().message;
+    return outcome;
+  }
+  outcome.verification = dcap::verify(one.quote, *collateral, one.root, one.now, widest_policy());
+  outcome.ok = outcome.verification.ok;
+  outcome.code = outcome.verification.code;
+  return outcome;
+}
+
+std::string disagreement(const Case& one, const Outcome& outcome) {
+  const auto& found = outcome.verification;
+  if (outcome.ok != one.expect_ok) {
+    return std::string("expected ") + (one.expect_ok ? "acceptance" : "refusal by " + one.expect_code) + ", found " +
+           (outcome.ok ? "acceptance" : outcome.code + " (" + found.message + ")");
+  }
+  if (!one.expect_code.empty() && outcome.code != one.expect_code) {
+    return "expected " + one.expect_code + ", found " + outcome.code + " (" + found.message + ")";
+  }
+  const std::string status(found.status ? dcap::to_string(*found.status) : "none");
+  if (one.expect_status && status != *one.expect_status) return "expected " + *one.expect_status + ", found " + status;
+  if (one.expect_advisory_ids && found.advisory_ids != *one.expect_advisory_ids) {
+    return "expected advisories " + joined(*one.expect_advisory_ids) + ", found " + joined(found.advisory_ids);
+  }
   return {};
 }
 

@@ -1,45 +1,41 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/dcap/verify.hpp"
 
-/// Files of verification cases: a JSON array of {name, quote, collateral, root?, now, expect: {ok, status?,
-/// advisory_ids?, code?}}; paths are relative to the file.
 namespace dcap_cases {
 
-using skill_verifier::Bytes;
-
+/// One entry of a file of cases; what it names is read already.
 struct Case {
   std::string name;
-  Bytes quote;
-  std::string collateral;     ///< QuoteCollateralV3 JSON
-  std::optional<Bytes> root;  ///< DER; absent: Intel's
+  skill_verifier::Bytes quote;
+  std::string collateral;  ///< JSON text
+  skill_verifier::dcap::TrustRoot root;
   std::int64_t now = 0;
-  bool ok = false;
-  std::string code;  ///< of the refusal; empty: any
-  std::optional<std::string> status;
-  std::optional<std::vector<std::string>> advisory_ids;
+  bool expect_ok = false;
+  std::string expect_code;  ///< empty: any
+  std::optional<std::string> expect_status;
+  std::optional<std::vector<std::string>> expect_advisory_ids;
 };
-/// Throws std::runtime_error naming what cannot be read.
+
+/// Paths in the file are relative to its folder. Throws std::runtime_error where it cannot be read.
 std::vector<Case> read_cases(const std::filesystem::path& file);
 
-struct Answer {
-  bool ok = false;
-  std::string code;  ///< COLLATERAL_FIELD where the collateral cannot be read at all
-  std::string message;
-  std::string status;
-  std::vector<std::string> advisory_ids;
-  double microseconds = 0;  ///< of the verification, collateral JSON included
-};
-/// Strictly, but for the status: every one except Revoked is accepted, as the files' `ok` means it.
-Answer answer(const Case& wanted);
+/// Every status but Revoked is accepted: the cases are about the verification, not about a policy.
+skill_verifier::dcap::Policy widest_policy();
 
-/// What differs; empty where the answer is as expected.
-std::string disagreement(const Case& wanted, const Answer& answer);
+struct Outcome {
+  bool ok = false;
+  std::string code;
+  skill_verifier::dcap::Verification verification;
+};
+/// Parses the collateral (COLLATERAL_FIELD where that fails) and verifies.
+Outcome run(const Case& one);
+/// Empty when the outcome is as expected, otherwise both sides.
+std::string disagreement(const Case& one, const Outcome& outcome);
 
 }  // namespace dcap_cases

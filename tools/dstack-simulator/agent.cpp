@@ -239,14 +239,14 @@ Agent::~Agent() = default;
 
 AgentResponse Agent::handle(const AgentRequest& request) {
   using Method = Result<OrderedJson> (Impl::*)(const Fields&);
-  static constexpr std::pair<std::string_view, Method> kMethods[] = {
+  static constexpr std::pair<std::string_view, Method> methods[] = {
       {"/GetQuote", &Impl::get_quote},    {"/Info", &Impl::get_info}, {"/GetKey", &Impl::get_key},
       {"/GetTlsKey", &Impl::get_tls_key}, {"/Sign", &Impl::sign},     {"/Verify", &Impl::verify},
       {"/Version", &Impl::get_version},
   };
   const auto path = path_of(request.target);
-  const auto* const method = std::ranges::find(kMethods, path, &std::pair<std::string_view, Method>::first);
-  if (method == std::end(kMethods) || (request.method != "GET" && request.method != "POST")) return not_found();
+  const auto* const method = std::ranges::find(methods, path, &std::pair<std::string_view, Method>::first);
+  if (method == std::end(methods) || (request.method != "GET" && request.method != "POST")) return not_found();
   if (is_quote(request.target) && impl_->options.fail_quotes > 0) {
     --impl_->options.fail_quotes;
     return error_response(503, "Failed to get quote: device busy");
@@ -264,6 +264,15 @@ bool Agent::is_quote(std::string_view target) {
 
 std::string Agent::root_certificate_pem() const {
   return impl_->platform.root_certificate().pem();
+}
+std::string Agent::collateral() const {
+  return impl_->platform.collateral(impl_->clock.now());
+}
+std::string Agent::measurements() const {
+  return impl_->platform.measurements();
+}
+const std::string& Agent::app_compose() const {
+  return impl_->platform.app_compose();
 }
 std::string Agent::kms_root_public_key() const {
   return to_hex(secp256k1::public_key(impl_->kms_root));

@@ -42,6 +42,10 @@ class Agent {
 
   /// The root that the quotes' certificates end at.
   std::string root_certificate_pem() const;
+  /// For those who check the quotes: collateral (QuoteCollateralV3), measurements and app compose, JSON texts.
+  std::string collateral() const;
+  std::string measurements() const;
+  const std::string& app_compose() const;
   /// Compressed secp256k1 key that signature chains end at, lower-case hex.
   std::string kms_root_public_key() const;
 

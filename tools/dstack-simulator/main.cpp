@@ -29,7 +29,10 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--socket", options.socket, "Unix socket to listen on")->required();
-  app.add_option("--state-dir", options.state_dir, "folder for root_ca.pem and kms_root_public_key.hex")->required();
+  app.add_option(
+         "--state-dir", options.state_dir,
+         "folder for root_ca.pem, collateral.json, measurements.json, app-compose.json, kms_root_public_key.hex")
+      ->required();
   app.add_option("--app-compose", options.app_compose, "app-compose.json of the simulated app")
       ->check(CLI::ExistingFile);
   app.add_option("--quote-delay-ms", options.quote_delay_ms, "how long a quote takes; they come one after the other")
@@ -57,6 +60,9 @@ int run(Options options) {
   dstack_simulator::Agent agent(options.agent, clock);
   fs::create_directories(options.state_dir);
   write_file(options.state_dir / "root_ca.pem", agent.root_certificate_pem());
+  write_file(options.state_dir / "collateral.json", agent.collateral());
+  write_file(options.state_dir / "measurements.json", agent.measurements());
+  write_file(options.state_dir / "app-compose.json", agent.app_compose());
   write_file(options.state_dir / "kms_root_public_key.hex", agent.kms_root_public_key() + "\n");
 
   asio::io_context io{1};

@@ -41,13 +41,23 @@ Event firmware_event(int imr, std::uint32_t type, std::string_view payload) {
   return {imr, type, "", text_bytes(payload), core::sha384(as_bytes(payload))};
 }
 
-test_pki::PckChain make_chain(core::Time now) {
-  test_pki::PckChainSpec spec;
-  const auto today = std::chrono::floor<std::chrono::days>(now);
-  spec.not_before = today - std::chrono::days(1);
-  spec.not_after = today + std::chrono::days(7 * 365);
-  spec.sgx.components = {4, 4, 2, 2, 4, 1, 0, 5};
-  return test_pki::make_pck_chain(spec);
+constexpr std::chrono::days kCollateralLife{30};
+
+/// A platform that its own collateral finds up to date: test_pki::TdReport's SVNs, and the components set here.
+test_pki::World make_world(core::Time now) {
+  const auto begin = std::chrono::floor<std::chrono::days>(now) - std::chrono::days(1);
+  const auto end = begin + kCollateralLife;
+  const auto text = [](std::chrono::sys_seconds time) { return core::to_rfc3339(time).substr(0, 19) + "Z"; };
+  test_pki::WorldSpec spec;
+  spec.chain.not_before = begin;
+  spec.chain.not_after = begin + std::chrono::days(7 * 365);
+  spec.chain.sgx.components = {4, 4, 2, 2, 4, 1, 0, 5};
+  spec.crl_begin = begin;
+  spec.crl_end = end;
+  spec.tcb_info.issue_date = spec.qe_identity.issue_date = text(begin);
+  spec.tcb_info.next_update = spec.qe_identity.next_update = text(end);
+  spec.tcb_info.levels = {{.sgx = {4, 4, 2, 2, 4, 1, 0, 5}, .pce_svn = 13, .tdx = {5, 0, 2}}};
+  return test_pki::make_world(spec);
 }
 
 }  // namespace
@@ -57,8 +67,7 @@ Platform::Platform(std::string app_compose, std::string key_provider_id, core::T
       compose_hash_(to_bytes(core::sha256(as_bytes(app_compose_)))),
       app_id_(compose_hash_.begin(), compose_hash_.begin() + 20),
       os_image_hash_(to_bytes(core::sha256(as_bytes("dstack-simulator os image")))),
-      chain_(make_chain(now)),
-      attestation_key_(test_pki::SigningKey::generate()) {
+      world_(make_world(now)) {
   const Bytes seed(20, 0x5e);
   instance_id_ = to_bytes(core::sha256(concat({seed, app_id_})));
   instance_id_.resize(20);
@@ -105,7 +114,7 @@ Bytes Platform::quote(const std::array<std::uint8_t, 64>& report_data) const {
   test_pki::QuoteSpec spec;
   spec.td = td_;
   spec.td.report_data = report_data;
-  return test_pki::build_quote(spec, attestation_key_, chain_);
+  return world_.quote(spec);
 }
 
 Bytes Platform::mr_aggregated() const {
@@ -123,6 +132,20 @@ std::string Platform::event_log() const {
                                      {"event_payload", core::to_hex(event.payload)}});
   }
   return core::dump_json(list);
+}
+
+std::string Platform::collateral(core::Time now) const {
+  auto json = core::OrderedJson::parse(world_.collateral.to_json());
+  json["fetchedAt"] = core::to_rfc3339(now);
+  return core::dump_json_pretty(json);
+}
+
+std::string Platform::measurements() const {
+  return core::dump_json_pretty(core::OrderedJson::array({core::OrderedJson{{"name", "dstack-simulator"},
+                                                                            {"mrtd", core::to_hex(td_.mr_td)},
+                                                                            {"rtmr0", core::to_hex(td_.rtmr[0])},
+                                                                            {"rtmr1", core::to_hex(td_.rtmr[1])},
+                                                                            {"rtmr2", core::to_hex(td_.rtmr[2])}}}));
 }
 
 std::string Platform::vm_config() const {

@@ -6,7 +6,7 @@
 
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/sha2.hpp"
-#include "test_pki/quote.hpp"
+#include "test_pki/world.hpp"
 
 namespace dstack_simulator {
 
@@ -33,7 +33,7 @@ class Platform {
   /// A quote whose signatures and bindings all hold under root_certificate(), and under no other root.
   Bytes quote(const std::array<std::uint8_t, 64>& report_data) const;
 
-  const test_pki::Certificate& root_certificate() const { return chain_.root; }
+  const test_pki::Certificate& root_certificate() const { return world_.chain.root; }
   const std::string& app_compose() const { return app_compose_; }
   const Bytes& compose_hash() const { return compose_hash_; }
   const Bytes& app_id() const { return app_id_; }
@@ -47,6 +47,11 @@ class Platform {
   /// JSON texts, as GetQuote gives them.
   std::string event_log() const;
   std::string vm_config() const;
+  /// What Intel would have signed about this platform, under root_certificate(), good for thirty days:
+  /// QuoteCollateralV3 JSON with `fetchedAt`.
+  std::string collateral(skill_verifier::core::Time now) const;
+  /// MRTD and RTMR0-2 as a set for `skill-verifier check --measurements`.
+  std::string measurements() const;
 
  private:
   void log_firmware();
@@ -61,8 +66,7 @@ class Platform {
   std::string key_provider_info_;
   std::vector<Event> events_;
   test_pki::TdReport td_;
-  test_pki::PckChain chain_;
-  test_pki::SigningKey attestation_key_;
+  test_pki::World world_;
 };
 
 }  // namespace dstack_simulator

@@ -41,7 +41,12 @@ class Quoter {
   /// `cancelled`, overloaded `quote_queue_full`, rejected `quote_mismatch` when the 64 bytes in the quote are not the
   /// ones asked for.
   virtual awaitable<Result<Quote>> quote(ReportData data, QuoteFor whom) = 0;
+  /// The agent's /Info answer as JSON text. Unattested: only as good as the channel. One try; errors as for quote().
+  virtual awaitable<Result<std::string>> info() = 0;
 };
+
+/// The text of app-compose.json in an /Info answer, or nothing where it does not give one.
+std::optional<std::string> app_compose_of(std::string_view info);
 
 struct DstackOptions {
   /// Socket path or http(s) URL; empty: DSTACK_SIMULATOR_ENDPOINT, then the four well-known socket paths in order.
@@ -68,9 +73,7 @@ class DstackQuoter final : public Quoter {
   DstackQuoter(core::asio::any_io_executor executor, std::string endpoint, DstackOptions options);
   ~DstackQuoter() override;
   awaitable<Result<Quote>> quote(ReportData data, QuoteFor whom) override;
-  /// The agent's /Info answer as JSON text, for health and later for the service document. Unattested: only as good as
-  /// the channel. One try; errors as for quote().
-  awaitable<Result<std::string>> info();
+  awaitable<Result<std::string>> info() override;
 
  private:
   struct Impl;

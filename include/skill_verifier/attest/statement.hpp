@@ -67,6 +67,9 @@ ReportData report_data(std::string_view tag, std::string_view content);
 inline constexpr std::string_view kResultTag = "skill-verifier-result-v1";
 inline constexpr std::string_view kServiceTag = "skill-verifier-service-v1";
 
+/// 1 to 128 printable ASCII characters (0x20 to 0x7e), TRUST.md §3. Errors: invalid_argument `nonce_invalid`.
+Result<void> check_nonce(std::string_view nonce);
+
 /// SHA-256 of stdout bytes, 0x00, stderr bytes, lower-case hex.
 std::string output_digest(std::string_view stdout_bytes, std::string_view stderr_bytes);
 

@@ -166,6 +166,8 @@ class Sandbox {
   virtual awaitable<Result<std::vector<std::string>>> start() = 0;
   /// The allow-listed reference's image, pulled when missing and allowed; `progress` gets lines for the job's log.
   virtual awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) = 0;
+  /// Those of the allow-listed references whose image the engine has now, by reference. Nothing is pulled.
+  virtual awaitable<Result<std::vector<Image>>> images() = 0;
   virtual awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) = 0;
   /// Runs one command on one package in a container of its own, and removes the container. Cancelling the coroutine
   /// kills the container and gives `cancelled`.

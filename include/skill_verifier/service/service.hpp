@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/attest/quoter.hpp"
+#include "skill_verifier/attest/service_attestor.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -49,9 +51,13 @@ struct ServiceOptions {
   skill::Profile profile = skill::Profile::registry;
   skill::PackageLimits package;
   sandbox::Limits limits;
-  std::string instance;         ///< label of this installation
-  std::string verifier;         ///< `skill-verifier 0.1.0`
-  std::string verifier_sha256;  ///< of the running executable
+  std::string instance;                                      ///< label of this installation
+  std::string verifier;                                      ///< `skill-verifier 0.1.0`
+  std::string verifier_sha256;                               ///< of the running executable
+  std::filesystem::path collateral;                          ///< directory of the collateral of finished jobs
+  core::Duration collateral_wait = std::chrono::seconds(5);  ///< of a job or a reader; what comes later is for others
+  std::optional<std::string> source_commit;     ///< that the program was built from; absent where the build knew none
+  std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
 /// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
@@ -74,6 +80,12 @@ struct LogPart {
   bool done = false;
 };
 
+/// The service's own attestation for one caller.
+struct ServiceAttestation {
+  attest::ServiceAnswer answer;
+  attest::ServiceExtras extras;
+};
+
 struct Health {
   store::JobCounts jobs;
   std::size_t queued = 0;
@@ -88,9 +100,11 @@ struct Health {
 /// Jobs from submission to verdict. One thread. Coroutines never wait for a job, container or quote except `wait`.
 class Service {
  public:
-  /// `quoter` null: no guest agent. Everything handed in outlives the service.
+  /// `quoter` null: no guest agent; `appraiser` null: quotes are not verified and documents carry no collateral.
+  /// Everything handed in outlives the service.
   Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
-          sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options);
+          sandbox::Sandbox& sandbox, attest::Quoter* quoter, ServiceOptions options,
+          attest::Appraiser* appraiser = nullptr);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -120,6 +134,12 @@ class Service {
   /// Log text from `offset` on; waits up to `limit` for more while the job runs. The text is what the skill wrote, with
   /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
   awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  /// The service document under a quote, with the caller's nonce beneath its root. Errors: those of
+  /// attest::ServiceAttestor::attest and of sandbox::Sandbox::images.
+  awaitable<Result<ServiceAttestation>> attestation(std::optional<std::string> nonce);
+  /// What a completed job's document has to say of its quote, with the collateral of that time; what the job could not
+  /// get is got now. Absent where there is no quote or no appraiser.
+  awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "skill_verifier/attest/check.hpp"
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's name
+class App;
+}
+
+namespace skill_verifier::app {
+
+/// What `skill-verifier check` was asked, as it stands on the command line.
+struct CheckOptions {
+  std::string input;  ///< file, `-` or URL
+  std::string quote, event_log, vm_config;
+  std::string package, compose, compose_hash, app_id, key_provider, os_image, measurements, nonce;
+  std::string collateral, pccs, at, accept, trust_root;
+  bool json = false;
+};
+void add_check_options(CLI::App& command, CheckOptions& options);
+
+/// Exit codes of `check` beside the program's own.
+enum CheckExit : int { exit_valid = 0, exit_invalid = 1, exit_incomplete = 2 };
+int check_command(const CheckOptions& options);
+
+struct InspectOptions {
+  std::string quote;  ///< file, `-`: hexadecimal, binary, or any evidence that holds a quote
+  bool json = false;
+};
+void add_inspect_options(CLI::App& command, InspectOptions& options);
+int inspect_command(const InspectOptions& options);
+
+}  // namespace skill_verifier::app

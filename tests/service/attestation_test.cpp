@@ -1,0 +1,201 @@
+#include <gmock/gmock.h>
+
+#include "service/policy_document.hpp"
+#include "service/service_fixture.hpp"
+#include "test_pki/quote.hpp"
+
+namespace skill_verifier::service {
+namespace {
+
+using testing::HasSubstr;
+
+class ServiceAttestationTest : public ServiceTest {
+ protected:
+  ServiceAttestation attestation(const std::string& nonce = "n") {
+    auto made = await(service_->attestation(nonce));
+    EXPECT_TRUE(made) << made.error().message;
+    return made ? *made : ServiceAttestation{};
+  }
+  static sandbox::Image image(std::string reference, char digit) {
+    sandbox::Image made;
+    made.reference = std::move(reference);
+    made.id = "sha256:" + std::string(64, digit);
+    return made;
+  }
+};
+
+TEST_F(ServiceAttestationTest, NamesProgramPolicyAndTheImagesThatAreThere) {
+  options_.source_commit = std::string(40, 'd');
+  sandbox_.known.emplace("node:20", image("node:20", '1'));
+  sandbox_.known.emplace("gone:1", Error{Errc::not_found, "image_missing", "gone"});
+  start();
+  const auto made = attestation();
+  const auto document = attest::parse_service_document(made.answer.quote->document);
+  ASSERT_TRUE(document) << document.error().message;
+  EXPECT_EQ(document->program.name, "skill-verifier");
+  EXPECT_EQ(document->program.version, "0.0.0");
+  EXPECT_EQ(document->program.sha256, std::string(64, 'e'));
+  EXPECT_EQ(document->program.source_commit, std::string(40, 'd'));
+  ASSERT_EQ(document->runtimes.size(), 1u);
+  EXPECT_EQ(document->runtimes[0].image_id, "sha256:" + std::string(64, '1'));
+  EXPECT_EQ(document->policy_sha256, core::sha256_hex(made.extras.policy));
+  EXPECT_FALSE(made.answer.quote->quote);
+  EXPECT_FALSE(made.extras.app_compose);
+}
+
+TEST_F(ServiceAttestationTest, ShowsTheAppComposeThatTheAgentGives) {
+  quoter_used_ = &quoter_;
+  quoter_.info_answer = nlohmann::json{{"tcb_info", nlohmann::json{{"app_compose", "{\"a\":1}"}}.dump()}}.dump();
+  start();
+  EXPECT_EQ(attestation("one").extras.app_compose, "{\"a\":1}");
+  EXPECT_EQ(attestation("two").extras.app_compose, "{\"a\":1}");
+  EXPECT_EQ(quoter_.infos, 1);
+}
+
+TEST_F(ServiceAttestationTest, AnAgentThatTellsNothingIsNotAskedEachTime) {
+  quoter_used_ = &quoter_;
+  quoter_.info_answer = Error{Errc::unavailable, "agent_error", "no"};
+  start();
+  EXPECT_FALSE(attestation("one").extras.app_compose);
+  EXPECT_FALSE(attestation("two").extras.app_compose);
+  EXPECT_EQ(quoter_.infos, 1);
+}
+
+TEST_F(ServiceAttestationTest, AnEngineThatIsGoneIsAnErrorAndNotAnEmptyList) {
+  sandbox_.check_error = Error{Errc::unavailable, "engine_unreachable", "gone"};
+  start();
+  const auto made = await(service_->attestation(std::nullopt));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().id, "engine_unreachable");
+}
+
+TEST_F(ServiceAttestationTest, RequiredMeansNoDocumentWithoutAQuote) {
+  quoter_used_ = &quoter_;
+  quoter_.answers.emplace_back(Error{Errc::unavailable, "quote_unavailable", "no"});
+  options_.attestation_required = true;
+  start();
+  const auto made = await(service_->attestation("x"));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().id, "attestation_unavailable");
+}
+
+/// Quotes of another root, and a collateral service that the test turns on and off.
+class JobCollateralTest : public ServiceTest {
+ protected:
+  JobCollateralTest() {
+    options_.collateral = scratch_ / "collateral";
+    quoter_used_ = &quoter_;
+    attest::Quote quote = test::FakeQuoter::good();
+    test_pki::QuoteSpec spec;
+    test_pki::PckChainSpec chain;
+    chain.not_after = std::chrono::sys_days(std::chrono::year{2049} / 12 / 31);
+    quote.quote_hex =
+        core::to_hex(test_pki::build_quote(spec, test_pki::SigningKey::generate(), test_pki::make_pck_chain(chain)));
+    quoter_.answers.emplace_back(std::move(quote));
+    appraiser_used_ = &appraiser_;
+    start();
+  }
+  ~JobCollateralTest() override {
+    stop();
+    service_.reset();
+    await(cache_.stop());
+  }
+  core::awaitable<Result<attest::FetchedCollateral>> fetch() {
+    if (text_.empty()) co_return Error{Errc::unavailable, "collateral_unavailable", "nobody listens"};
+    co_return attest::FetchedCollateral{text_, clock_.now(), clock_.now() + std::chrono::hours(24)};
+  }
+  std::optional<attest::Appraisal> appraisal(const std::string& id) { return await(service_->appraisal(find(id))); }
+
+  std::string text_;
+  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](attest::PlatformKey) { return fetch(); }, {}};
+  attest::Appraiser appraiser_{pool_, clock_, cache_, true};
+};
+
+TEST_F(JobCollateralTest, StaysWhatItWasWhenTheJobEnded) {
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  const auto result = result_of(wait(id));
+  EXPECT_EQ(result["attestation"]["teeType"], "simulated");
+  EXPECT_EQ(result["collateral"]["sha256"], core::sha256_hex(text_));
+  const std::string then = text_;
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::hours(48));
+  const auto made = appraisal(id);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->collateral, then);
+  EXPECT_EQ(made->tee_type, "simulated");
+}
+
+TEST_F(JobCollateralTest, AServiceThatIsDownFailsNoJobAndIsMadeUpForOnRead) {
+  const std::string id = submit().id;
+  const auto result = result_of(wait(id));
+  EXPECT_EQ(result["verdict"], "passed");
+  EXPECT_FALSE(result.contains("collateral"));
+  const auto before = appraisal(id);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->collateral, std::nullopt);
+  EXPECT_EQ(before->collateral_note, "No collateral: nobody listens");
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::minutes(30));
+  EXPECT_EQ(appraisal(id)->collateral, text_);
+}
+
+TEST_F(JobCollateralTest, WhatWasLostFromTheDiskIsGotAnew) {
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  result_of(wait(id));
+  fs::remove_all(options_.collateral);
+  text_ = R"({"fetchedAt":"later"})";
+  clock_.advance(std::chrono::hours(48));
+  EXPECT_EQ(appraisal(id)->collateral, text_);
+}
+
+TEST_F(ServiceAttestationTest, AJobWithoutAQuoteHasNothingToAppraise) {
+  start();
+  const std::string id = submit().id;
+  wait(id);
+  EXPECT_FALSE(await(service_->appraisal(find(id))));
+}
+
+TEST(PolicyDocument, ChangesWithEveryRule) {
+  const ServiceOptions options;
+  const sandbox::Profile profile{"runc", "i", "s"};
+  const std::string before = policy_document(options, profile).value();
+  const std::vector<std::function<void(ServiceOptions&, sandbox::Profile&)>> changes = {
+      [](auto& o, auto&) { o.attestation_required = true; },
+      [](auto& o, auto&) { o.allow_bridge_for_tests = true; },
+      [](auto& o, auto&) { o.allow_bridge_for_deps = false; },
+      [](auto& o, auto&) { o.allow_deps = false; },
+      [](auto& o, auto&) { o.deps_timeout += std::chrono::milliseconds(1); },
+      [](auto& o, auto&) { o.max_test_timeout -= std::chrono::milliseconds(1); },
+      [](auto& o, auto&) { ++o.limits.memory_bytes; },
+      [](auto& o, auto&) { ++o.limits.nano_cpus; },
+      [](auto& o, auto&) { ++o.limits.pids; },
+      [](auto& o, auto&) { ++o.limits.skill_bytes; },
+      [](auto& o, auto&) { ++o.limits.tmp_bytes; },
+      [](auto& o, auto&) { ++o.limits.inodes; },
+      [](auto& o, auto&) { ++o.limits.open_files; },
+      [](auto& o, auto&) { ++o.limits.file_bytes; },
+      [](auto& o, auto&) { ++o.limits.output_bytes; },
+      [](auto& o, auto&) { ++o.package.archive_bytes; },
+      [](auto& o, auto&) { ++o.package.expanded_bytes; },
+      [](auto& o, auto&) { ++o.package.file_bytes; },
+      [](auto& o, auto&) { ++o.package.files; },
+      [](auto& o, auto&) { ++o.package.path_bytes; },
+      [](auto& o, auto&) { ++o.package.depth; },
+      [](auto& o, auto&) { o.profile = skill::Profile::spec; },
+      [](auto& o, auto&) { o.runtimes["a"] = "b"; },
+      [](auto&, auto& p) { p.runtime = "crun"; },
+      [](auto&, auto& p) { p.init_sha256 = "j"; },
+      [](auto&, auto& p) { p.seccomp_sha256 = "t"; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    auto other = options;
+    auto wall = profile;
+    changes[i](other, wall);
+    EXPECT_NE(policy_document(other, wall).value(), before) << i;
+  }
+}
+
+}  // namespace
+}  // namespace skill_verifier::service
