@@ -229,8 +229,7 @@ void add_server_keys(std::vector<Key>& keys) {
       integer<std::size_t>(0, 1024, [](Config& c) -> auto& { return c.sandbox.concurrent_starts; }));
   add("pool.min", integer<std::size_t>(0, 256, [](Config& c) -> auto& { return c.sandbox.pool.min; }));
   add("pool.max", integer<std::size_t>(0, 256, [](Config& c) -> auto& { return c.sandbox.pool.max; }));
-  add("pool.memory",
-      size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.sandbox.pool.memory_bytes; }));
+  add("pool.memory", size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.sandbox.pool.memory_bytes; }));
   add("pool.max_age", duration<Time>(1s, 24h, [](Config& c) -> auto& { return c.sandbox.pool.max_age; }));
   add("pool.idle_time", duration<Time>(1s, 24h, [](Config& c) -> auto& { return c.sandbox.pool.idle; }));
   add("runtimes", apply_runtime, "", Key::Shape::map);

@@ -69,7 +69,7 @@ struct JobOutcome {
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
-/// would survive kill -9 and a power cut (the in-memory store excepted; of `begin` see there), and a call that fails has changed nothing.
+/// would survive kill -9 and a power cut (the in-memory store excepted), and a call that fails has changed nothing.
 /// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Destroyed before the io_context that
 /// awaits it. Errors: not_found `job_not_found`, conflict `job_state_conflict` (job_state.hpp forbids it), unavailable
 /// `store_failed`.
