@@ -247,7 +247,7 @@ Figure measure_load(Setup& setup) {
   const Baselines baselines = measure_baselines(setup);
   std::vector<LoadReport> reports;
   {
-    ServiceProcess service(setup, kWorkers, kQueue);
+    ServiceProcess service(setup, kWorkers, kQueue, {}, kWorkers);
     print_load_header();
     reports = Bench(setup, service).play("", true);
     service.process().end(SIGTERM);
@@ -255,7 +255,7 @@ Figure measure_load(Setup& setup) {
   const auto stored = setup.quick ? kQuickStoredJobs : kStoredJobs;
   {
     const auto seed = [stored](const fs::path& data) { seed_store(data, stored); };
-    ServiceProcess service(setup, kWorkers, kQueue, seed);
+    ServiceProcess service(setup, kWorkers, kQueue, seed, kWorkers);
     auto more = Bench(setup, service).play(fmt::format("{}-stored/", stored), false);
     std::ranges::move(more, std::back_inserter(reports));
     service.process().end(SIGTERM);

@@ -65,11 +65,11 @@ void remove_leftovers(Setup& setup) {
 }
 
 ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue,
-                               const std::function<void(const fs::path&)>& prepare)
+                               const std::function<void(const fs::path&)>& prepare, int pool)
     : setup_(setup), directory_(setup.directory) {
   if (prepare) prepare(directory() / "data");
   const fs::path config = directory() / "config.yaml";
-  std::ofstream(config) << configuration(workers, queue);
+  std::ofstream(config) << configuration(workers, queue, pool);
   process_.emplace(std::vector<std::string>{setup.program.string(), "serve", "--config", config.string()},
                    directory() / "log");
   port_ = wait_for_port();
@@ -78,7 +78,7 @@ ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue,
   client_.emplace(setup.loop.executor(), net::Endpoint{net::Endpoint::Kind::tcp, "127.0.0.1", port_}, limits);
 }
 
-std::string ServiceProcess::configuration(int workers, int queue) const {
+std::string ServiceProcess::configuration(int workers, int queue, int pool) const {
   return fmt::format(
       "listen: {{address: 127.0.0.1, port: 0}}\n"
       "data_dir: \"{0}/data\"\n"
@@ -87,9 +87,10 @@ std::string ServiceProcess::configuration(int workers, int queue) const {
       "runtimes: {{\"alpine:latest\": \"{3}\"{6}}}\n"
       "attestation: {{enabled: false}}\n"
       "workers: {4}\n"
-      "queue: {5}\n",
+      "queue: {5}\n"
+      "pool: {{max: {7}}}\n",
       directory().string(), setup_.docker_host, kInstance, setup_.image, workers, queue,
-      setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image));
+      setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image), pool);
 }
 
 std::uint16_t ServiceProcess::wait_for_port() {

@@ -45,8 +45,10 @@ void remove_leftovers(Setup& setup);
 /// `skill-verifier serve` as a user runs it (SQLite, log at level info into a file), without attestation.
 class ServiceProcess {
  public:
-  /// `prepare` gets the service's data_dir before it starts.
-  ServiceProcess(Setup& setup, int workers, int queue, const std::function<void(const fs::path&)>& prepare = {});
+  /// `prepare` gets the service's data_dir before it starts. `pool`: most containers that wait for jobs, of one
+  /// runtime.
+  ServiceProcess(Setup& setup, int workers, int queue, const std::function<void(const fs::path&)>& prepare = {},
+                 int pool = 0);
 
   /// POST /verify with a folder beneath the skill root.
   net::Request path_request(const fs::path& skill) const;
@@ -62,7 +64,7 @@ class ServiceProcess {
   fs::path directory() const { return directory_.path(); }
 
  private:
-  std::string configuration(int workers, int queue) const;
+  std::string configuration(int workers, int queue, int pool) const;
   std::uint16_t wait_for_port();
 
   Setup& setup_;

@@ -71,6 +71,7 @@ Result<void> check_config(const Config& config) {
   if (config.sandbox.images.empty()) faults.emplace_back("runtimes: no image is allowed, so no skill could ever run");
   if (config.service.attestation_required && !config.attestation_enabled)
     faults.emplace_back("attestation.required: contradicts attestation.enabled: false");
+  if (config.sandbox.pool.min > config.sandbox.pool.max) faults.emplace_back("pool.min: is over pool.max");
   check_addresses(config, faults);
   check_limits(config, faults);
   check_files(config, faults);

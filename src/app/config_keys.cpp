@@ -227,6 +227,11 @@ void add_server_keys(std::vector<Key>& keys) {
   });
   add("engine.concurrent_starts",
       integer<std::size_t>(0, 1024, [](Config& c) -> auto& { return c.sandbox.concurrent_starts; }));
+  add("pool.min", integer<std::size_t>(0, 256, [](Config& c) -> auto& { return c.sandbox.pool.min; }));
+  add("pool.max", integer<std::size_t>(0, 256, [](Config& c) -> auto& { return c.sandbox.pool.max; }));
+  add("pool.memory", size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.sandbox.pool.memory_bytes; }));
+  add("pool.max_age", duration<Time>(1s, 24h, [](Config& c) -> auto& { return c.sandbox.pool.max_age; }));
+  add("pool.idle_time", duration<Time>(1s, 24h, [](Config& c) -> auto& { return c.sandbox.pool.idle; }));
   add("runtimes", apply_runtime, "", Key::Shape::map);
 }
 
@@ -234,6 +239,7 @@ void add_server_keys(std::vector<Key>& keys) {
 
 Config default_config() {
   Config config;
+  config.sandbox.pool.max = 4;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
       {"alpine:3.20", "alpine:3.20"},

@@ -74,6 +74,7 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   config.service.instance = config.sandbox.instance;
   // The sandbox's own ceiling must not cut what policy allows.
   config.service.limits.max_timeout = std::max(config.service.max_test_timeout, config.service.deps_timeout);
+  config.sandbox.pool_limits = config.service.limits;
   config.service.verifier = program_name();
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
   config.service.source_commit = source_commit();

@@ -157,16 +157,22 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
     if (!seconds) co_return refuse(Problem(seconds.error()), request);
     limit = std::min<core::Duration>(std::chrono::seconds(*seconds), options_.max_wait);
   }
-  response.shared_body = cache_.find(id, JobCache::Clock::now());
+  bool timed = false;
+  if (const auto text = query->find("timing")) {
+    const auto flag = parse_flag("timing", *text);
+    if (!flag) co_return refuse(Problem(flag.error()), request);
+    timed = *flag;
+  }
+  if (!timed) response.shared_body = cache_.find(id, JobCache::Clock::now());
   if (response.shared_body) co_return response;
   const auto epoch = cache_.epoch();
   auto call = limit == core::Duration::zero() ? backend_.find(id) : backend_.wait(id, limit);
   const auto job = co_await std::move(call);
   if (!job) co_return refuse_job(job.error(), id, request);
-  const bool final = store::is_final(job->state);
+  const bool final = store::is_final(job->state) && !timed;
   if (final) response.shared_body = cache_.being_read(id);
   if (response.shared_body) co_return response;
-  auto text = share(job_json(*job));
+  auto text = share(timed ? timed_job_json(*job, backend_.timing(id)) : job_json(*job));
   if (!text) co_return refuse_job(text.error(), id, request);
   if (final) cache_.insert(id, *text, epoch, JobCache::Clock::now());
   response.shared_body = std::move(*text);

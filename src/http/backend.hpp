@@ -16,6 +16,7 @@ struct Backend {
   std::function<awaitable<Result<store::Job>>(service::Submission)> submit;
   std::function<awaitable<Result<store::Job>>(std::string)> find;
   std::function<awaitable<Result<store::Job>>(std::string, core::Duration)> wait;
+  std::function<std::optional<service::JobTiming>(const std::string&)> timing;
   std::function<awaitable<Result<std::vector<store::JobSummary>>>(store::JobFilter)> list;
   std::function<awaitable<Result<void>>(std::string)> remove;
   std::function<awaitable<Result<service::LogPart>>(std::string, std::size_t, core::Duration)> log;

@@ -112,6 +112,42 @@ std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t 
   return core::dump_json(object);
 }
 
+namespace {
+
+double milliseconds(std::chrono::microseconds time) {
+  return static_cast<double>(time.count()) / 1000;
+}
+
+OrderedJson timing_view(const service::JobTiming& timing) {
+  const std::pair<const char*, std::chrono::microseconds> stages[] = {
+      {"intake", timing.intake},       {"stored", timing.stored},   {"queued", timing.queued},
+      {"begun", timing.begun},         {"image", timing.image},     {"deps", timing.deps},
+      {"container", timing.container}, {"package", timing.package}, {"command", timing.command},
+      {"judged", timing.judged},       {"quote", timing.quote},     {"finished", timing.finished},
+      {"total", timing.total}};
+  OrderedJson object{{"warm", timing.warm}};
+  for (const auto& [stage, time] : stages)
+    object["milliseconds"][stage] = milliseconds(time);
+  return object;
+}
+
+OrderedJson pool_view(const sandbox::PoolState& pool) {
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(pool.waited);
+  return OrderedJson{{"runtime", pool.runtime},   {"imageId", pool.image_id},
+                     {"prepared", pool.prepared}, {"ready", pool.ready},
+                     {"starting", pool.starting}, {"inUse", pool.in_use},
+                     {"warm", pool.warm},         {"cold", pool.cold},
+                     {"lost", pool.lost},         {"waitedMilliseconds", milliseconds(waited)}};
+}
+
+}  // namespace
+
+std::string timed_job_json(const store::Job& job, const std::optional<service::JobTiming>& timing) {
+  std::string text = job_json(job);
+  text.pop_back();
+  return text + R"(,"timing":)" + (timing ? core::dump_json(timing_view(*timing)) : "null") + "}";
+}
+
 std::string_view health_status(const service::Health& health) {
   if (health.draining) return "draining";
   if (health.store_error) return "failing";
@@ -143,6 +179,9 @@ std::string health_json(const service::Health& health, core::Time now, std::stri
   object["store"] = or_ok(health.store_error);
   object["attestation"] = health.attestation;
   object["version"] = version;
+  object["pools"] = OrderedJson::array();
+  for (const auto& pool : health.pools)
+    object["pools"].push_back(pool_view(pool));
   return core::dump_json(object);
 }
 

@@ -17,6 +17,8 @@ namespace skill_verifier::http {
 std::string submitted_json(const store::Job& job);
 /// GET /verify/{jobId}.
 std::string job_json(const store::Job& job);
+/// The same with a member `timing` at the end: milliseconds per stage, or null when nothing is known of it any more.
+std::string timed_job_json(const store::Job& job, const std::optional<service::JobTiming>& timing);
 /// GET /verify/{jobId}/attestation. Errors: internal `result_unreadable`.
 Result<std::string> attestation_json(const store::Job& job,
                                      const std::optional<attest::Appraisal>& appraisal = std::nullopt);

@@ -10,6 +10,7 @@ Backend backend_of(service::Service& service) {
   backend.submit = [&service](service::Submission submission) { return service.submit(std::move(submission)); };
   backend.find = [&service](std::string id) { return service.find(std::move(id)); };
   backend.wait = [&service](std::string id, core::Duration limit) { return service.wait(std::move(id), limit); };
+  backend.timing = [&service](const std::string& id) { return service.timing(id); };
   backend.list = [&service](store::JobFilter filter) { return service.list(filter); };
   backend.remove = [&service](std::string id) { return service.remove(std::move(id)); };
   backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {

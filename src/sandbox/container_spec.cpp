@@ -36,6 +36,7 @@ Json tmpfs(const ContainerSpec& spec) {
 Json capabilities(Role role) {
   switch (role) {
     case Role::test:
+    case Role::pool:
       return {"SETUID", "SETGID"};  // init needs them to become the job's user, and then the job has none
     case Role::prepare:
       // What package managers need (apk runs scripts under chroot), and KILL for init: a process may change its user.
@@ -46,13 +47,17 @@ Json capabilities(Role role) {
   return Json::array();
 }
 
+bool is_strict(Role role) {
+  return role == Role::test || role == Role::pool;
+}
+
 Json host_config(const ContainerSpec& spec) {
   const auto& limits = spec.limits;
   Json host = {
       {"NetworkMode", spec.bridge_network ? "bridge" : "none"},
       {"IpcMode", "none"},
       {"CgroupnsMode", "private"},
-      {"ReadonlyRootfs", spec.role == Role::test},
+      {"ReadonlyRootfs", is_strict(spec.role)},
       {"Privileged", false},
       {"AutoRemove", false},  // it would race with our question whether memory ended the container
       {"CapDrop", {"ALL"}},
@@ -66,10 +71,18 @@ Json host_config(const ContainerSpec& spec) {
       {"LogConfig", {{"Type", "none"}, {"Config", Json::object()}}},
       {"RestartPolicy", {{"Name", "no"}}},
   };
-  if (spec.role == Role::test) host["Tmpfs"] = tmpfs(spec);
+  if (is_strict(spec.role)) host["Tmpfs"] = tmpfs(spec);
   if (!spec.oci_runtime.empty()) host["Runtime"] = spec.oci_runtime;
   if (!spec.cgroup_parent.empty()) host["CgroupParent"] = spec.cgroup_parent;
   return host;
+}
+
+Json labels(const ContainerSpec& spec) {
+  Json made = {{kLabelInstance, spec.instance}, {kLabelCreate, spec.create_id}, {kLabelRole, to_string(spec.role)}};
+  if (spec.role == Role::pool) return made;
+  made[kLabelJob] = spec.job_id;
+  made[kLabelAttempt] = fmt::format("{}", spec.attempt);
+  return made;
 }
 
 }  // namespace
@@ -78,6 +91,8 @@ std::string_view to_string(Role role) {
   switch (role) {
     case Role::test:
       return "test";
+    case Role::pool:
+      return "pool";
     case Role::prepare:
       return "prepare";
     case Role::build:
@@ -104,12 +119,7 @@ std::string container_body(const ContainerSpec& spec) {
       {"StdinOnce", runs},
       {"Tty", false},
       {"NetworkDisabled", !spec.bridge_network},  // besides network none: the engine then builds no sandbox at all
-      {"Labels",
-       {{kLabelInstance, spec.instance},
-        {kLabelCreate, spec.create_id},
-        {kLabelJob, spec.job_id},
-        {kLabelAttempt, fmt::format("{}", spec.attempt)},
-        {kLabelRole, to_string(spec.role)}}},
+      {"Labels", labels(spec)},
       {"HostConfig", host_config(spec)},
   };
   return core::dump_json(body);

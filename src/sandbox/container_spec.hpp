@@ -10,6 +10,7 @@ namespace skill_verifier::sandbox {
 /// What a container is for; also the value of its `skill-verifier.role` label.
 enum class Role {
   test,     ///< runs a command of a skill under the strict profile
+  pool,     ///< the same for a job that is not known yet: nothing in it names one
   prepare,  ///< runs test_deps as root of a writable root file system
   build,    ///< is never started: a place to put init into an image
 };

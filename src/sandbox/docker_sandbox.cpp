@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
 #include <utility>
 
+#include "sandbox/activity.hpp"
 #include "sandbox/containers.hpp"
 #include "sandbox/derived_images.hpp"
 #include "sandbox/disk_meter.hpp"
@@ -18,8 +20,11 @@
 #include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
 #include "sandbox/prepared_images.hpp"
+#include "sandbox/retirement.hpp"
 #include "sandbox/seccomp_profile.hpp"
+#include "sandbox/test_runner.hpp"
 #include "sandbox/uninterrupted.hpp"
+#include "sandbox/warm_pool.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/core/sha2.hpp"
@@ -34,6 +39,8 @@ constexpr std::size_t kLargestInit = 16u << 20;
 constexpr std::size_t kLongestInstance = 64;
 constexpr Duration kOrphanLimit = std::chrono::seconds(15);  ///< then start goes on without waiting for them
 constexpr std::chrono::milliseconds kShortestTimeout{1};
+/// How late a tag that was moved in the engine may be noticed. The statement names the image that ran in any case.
+constexpr Duration kResolvedFor = std::chrono::seconds(5);
 constexpr Duration kEndLimit = std::chrono::seconds(10);
 
 bool valid_instance(const std::string& instance) {
@@ -101,7 +108,12 @@ class DockerSandbox final : public Sandbox {
         engine_(executor, std::move(endpoint), engine_options(options_.timeouts)),
         containers_(executor, engine_, options_.instance, options_.timeouts.remove),
         prepared_(executor, engine_, options_.instance, options_.prepared_bytes, options_.prepared_images),
-        runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts) {}
+        runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts),
+        activity_(executor),
+        retirement_(executor, containers_, activity_),
+        warm_(executor, activity_, workshop(), options_.pool),
+        tests_(runner_, warm_, retirement_, containers_),
+        tasks_(executor) {}
 
   awaitable<Result<std::vector<std::string>>> start() override;
   awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) override;
@@ -110,13 +122,20 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
   Profile profile() const override { return profile_; }
   awaitable<Result<void>> check() override;
+  std::vector<PoolState> pools() const override { return warm_.state(); }
+  void resize_pools(PoolSizes sizes) override;
   awaitable<void> stop() override;
 
  private:
   awaitable<Result<InitProgram>> load_init();
   awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
                                                   std::function<void(std::string_view)> progress);
-  awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink);
+  awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink,
+                                        LruIndex::Lease lease);
+  WarmPool::Workshop workshop();
+  WarmPool::Wanted pooled(std::string image_id, std::string name, const Limits& limits) const;
+  awaitable<void> announce_runtimes();
+  awaitable<void> discard(LiveContainer live);
   awaitable<Result<PrepareResult>> find_or_make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
   awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
@@ -137,7 +156,17 @@ class DockerSandbox final : public Sandbox {
   Containers containers_;
   PreparedImages prepared_;
   JobRunner runner_;
-  std::unique_ptr<DerivedImages> derived_;  ///< from `start` on, when init is known
+  Activity activity_;
+  Retirement retirement_;
+  WarmPool warm_;
+  TestRunner tests_;
+  core::TaskGroup tasks_;
+  struct Resolved {
+    Image image;
+    std::chrono::steady_clock::time_point until;
+  };
+  std::map<std::string, Resolved> resolved_;  ///< at most one for every allowed reference
+  std::unique_ptr<DerivedImages> derived_;    ///< from `start` on, when init is known
   Profile profile_;
 };
 
@@ -158,6 +187,8 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   SKILL_VERIFIER_CO_TRY_VOID(co_await prepared_.load(init.sha256));
   derived_ = std::make_unique<DerivedImages>(executor_, engine_, containers_, std::move(init));
   co_await derived_->remove_stale();
+  warm_.open();
+  if (options_.pool.min > 0) tasks_.spawn("announce runtimes", announce_runtimes());
   log::info(
       "docker engine ready",
       {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
@@ -209,6 +240,8 @@ awaitable<Result<InitProgram>> DockerSandbox::load_init() {
 awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::function<void(std::string_view)> progress) {
   const auto allowed = options_.images.find(reference);
   if (allowed == options_.images.end()) co_return not_allowed(reference);
+  const auto known = resolved_.find(reference);
+  if (known != resolved_.end() && std::chrono::steady_clock::now() < known->second.until) co_return known->second.image;
   auto finding = inspect_or_pull(reference, allowed->second, std::move(progress));
   SKILL_VERIFIER_CO_TRY(auto details, co_await std::move(finding));
   if (!details.volumes.empty()) {
@@ -220,6 +253,7 @@ awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::func
   image.reference = std::move(reference);
   image.id = std::move(details.id);
   image.env = std::move(details.env);
+  resolved_[image.reference] = {image, std::chrono::steady_clock::now() + kResolvedFor};
   co_return image;
 }
 
@@ -295,7 +329,6 @@ Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Im
   conversation.env = command_environment(image.env, command.env);
   conversation.timeout = std::clamp(command.timeout, kShortestTimeout, std::max(limits.max_timeout, kShortestTimeout));
   conversation.kept_bytes = std::min<std::uint64_t>(limits.output_bytes, init::kMaxKept);
-  conversation.ready_limit = options_.timeouts.start;
   conversation.unpack_limit = options_.timeouts.unpack;
   conversation.grace = options_.timeouts.grace;
   conversation.late = options_.timeouts.late;
@@ -303,10 +336,52 @@ Conversation DockerSandbox::conversation_of(const CommandSpec& command, const Im
   return conversation;
 }
 
+WarmPool::Workshop DockerSandbox::workshop() {
+  WarmPool::Workshop made;
+  made.start = [this](ContainerSpec spec) { return runner_.start(std::move(spec)); };
+  made.remove = [this](std::string container) { containers_.remove_later(std::move(container)); };
+  made.now = [] { return std::chrono::steady_clock::now(); };
+  // Half of the processors are for the jobs that come meanwhile.
+  made.fills_at_once = std::max<std::size_t>(1, starts(options_) / 2);
+  return made;
+}
+
+WarmPool::Wanted DockerSandbox::pooled(std::string image_id, std::string name, const Limits& limits) const {
+  WarmPool::Wanted wanted;
+  wanted.name = std::move(name);
+  wanted.spec.role = Role::pool;
+  wanted.spec.image_id = std::move(image_id);
+  wanted.spec.limits = limits;
+  wanted.spec.oci_runtime = options_.oci_runtime;
+  wanted.spec.cgroup_parent = options_.cgroup_parent;
+  return wanted;
+}
+
+void DockerSandbox::resize_pools(PoolSizes sizes) {
+  warm_.resize(sizes);
+  if (sizes.min > 0 && derived_) tasks_.spawn("announce runtimes", announce_runtimes());
+}
+
+awaitable<void> DockerSandbox::announce_runtimes() {
+  for (const auto& [name, reference] : options_.images) {
+    const auto details = co_await engine_.inspect_image(reference);
+    const bool stopped = co_await core::cancelled();
+    if (stopped) co_return;
+    // What is not here is pulled when a job asks for it, and refused then if it must be.
+    if (!details || !details->volumes.empty()) continue;
+    Image image;
+    image.reference = name;
+    image.id = details->id;
+    auto derived = co_await derived_->get(std::move(image));
+    if (derived) warm_.announce(pool_key(*derived, options_.pool_limits), pooled(*derived, name, options_.pool_limits));
+  }
+}
+
 awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink sink) {
+  const auto running = activity_.begin();
   if (request.prepared_id) {
     const auto lease = prepared_.lease(*request.prepared_id);
-    auto result = co_await run_from(*request.prepared_id, request, std::move(sink));
+    auto result = co_await run_from(*request.prepared_id, request, std::move(sink), lease);
     if (result || result.error().id != "image_missing") co_return result;
     // Somebody tidied the engine up: another attempt prepares it again.
     prepared_.forget(*request.prepared_id);
@@ -314,27 +389,38 @@ awaitable<Result<RunResult>> DockerSandbox::run(RunRequest request, OutputSink s
   }
   const auto image = request.image;
   SKILL_VERIFIER_CO_TRY(auto derived, co_await derived_->get(image));
-  auto result = co_await run_from(std::move(derived), request, sink);
+  auto result = co_await run_from(std::move(derived), request, sink, nullptr);
   if (result || result.error().id != "image_missing") co_return result;
   // Somebody tidied the engine up since the image was made.
   derived_->forget(image.id);
+  resolved_.erase(image.reference);
   SKILL_VERIFIER_CO_TRY(derived, co_await derived_->get(image));
-  co_return co_await run_from(std::move(derived), std::move(request), std::move(sink));
+  co_return co_await run_from(std::move(derived), std::move(request), std::move(sink), nullptr);
 }
 
-awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRequest request, OutputSink sink) {
+awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRequest request, OutputSink sink,
+                                                     LruIndex::Lease lease) {
+  auto wanted = pooled(image_id, request.image.reference, request.limits);
+  wanted.recurring = request.prepared_id.has_value();
+  wanted.lease = std::move(lease);
   Job job;
   job.spec = spec_of(Role::test, std::move(image_id), request);
   job.conversation = conversation_of(request.command, request.image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.use_prepared = request.prepared_id.has_value();
-  auto ran = co_await runner_.run(std::move(job), std::move(sink));
-  if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
-  if (!ran.result) co_return as_lost(ran.result.error());
-  co_return std::move(ran.result);
+  job.conversation.sink = std::move(sink);
+  auto result = co_await tests_.run(std::move(job), std::move(wanted));
+  if (!result) co_return as_lost(result.error());
+  co_return result;
+}
+
+awaitable<void> DockerSandbox::discard(LiveContainer live) {
+  if (live.session) co_await live.session->end();
+  if (!live.id.empty()) co_await containers_.discard(std::move(live.id));
 }
 
 awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, OutputSink sink) {
+  const auto running = activity_.begin();
   auto key = prepared_key(request, profile_.init_sha256);
   const auto turn = co_await prepared_.turn(key);
   if (!turn) co_return cancelled_error();
@@ -366,20 +452,21 @@ awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest req
   job.conversation.mode = init::Mode::prepare;
   job.conversation.pack = std::move(request.pack);
   job.disk = disk_limits();
-  auto ran = co_await runner_.run(std::move(job), std::move(sink));
+  job.conversation.sink = std::move(sink);
+  auto ran = co_await runner_.run(std::move(job));
   if (!ran.result) {
     if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
-    if (!ran.container.empty()) co_await containers_.discard(std::move(ran.container));
+    co_await discard(std::move(ran.live));
     co_return as_lost(ran.result.error());
   }
   PrepareResult result;
   result.run = std::move(*ran.result);
   if (result.run.outcome != Outcome::exited || result.run.exit_code != 0) {
-    co_await containers_.discard(std::move(ran.container));
+    co_await discard(std::move(ran.live));
     co_return result;
   }
-  auto kept = co_await keep_prepared(ran.container, base_id, std::move(key));
-  co_await containers_.discard(std::move(ran.container));
+  auto kept = co_await keep_prepared(ran.live.id, base_id, std::move(key));
+  co_await discard(std::move(ran.live));
   if (!kept) co_return core::with_context(as_lost(kept.error()), "keep the prepared image");
   result.image_id = std::move(kept->first);
   result.lease = std::move(kept->second);
@@ -421,6 +508,10 @@ awaitable<Result<void>> DockerSandbox::check() {
 }
 
 awaitable<void> DockerSandbox::stop() {
+  tasks_.cancel();
+  co_await tasks_.wait(options_.timeouts.remove);
+  co_await warm_.close();
+  co_await retirement_.close();
   const auto left = co_await containers_.remove_all(options_.timeouts.remove);
   if (!left) {
     log::warn("containers may be left behind", {{"why", left.error().message}});

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
 #include "sandbox/file_chunks.hpp"
+#include "sandbox/uninterrupted.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
@@ -34,17 +34,39 @@ Error cancelled_error() {
 }  // namespace
 
 InitSession::InitSession(core::asio::any_io_executor executor, core::WorkPool& pool,
-                         std::unique_ptr<net::Stream> stream, OutputSink sink)
-    : pool_(pool), stream_(std::move(stream)), sink_(std::move(sink)), changed_(std::move(executor)) {}
+                         std::unique_ptr<net::Stream> stream)
+    : pool_(pool), stream_(std::move(stream)), changed_(executor), reading_(executor) {}
+
+awaitable<Result<void>> InitSession::greet(Duration limit) {
+  reading_.spawn("read from a sandbox", pump());
+  auto ready = until(Phase::idle, limit, "init's greeting");
+  auto greeted = co_await std::move(ready);
+  const bool cancelled = co_await core::cancelled();
+  if (cancelled) co_return cancelled_error();
+  co_return greeted;
+}
 
 awaitable<Result<Observation>> InitSession::talk(Conversation conversation) {
-  using namespace boost::asio::experimental::awaitable_operators;
+  given_ = true;
   kept_bytes_ = conversation.kept_bytes;
-  auto reading = pump();
-  auto talking = converse(std::move(conversation));
-  co_await (std::move(reading) && std::move(talking));
-  if (!outcome_) co_return outcome_.error();
+  sink_ = std::move(conversation.sink);
+  const bool test = conversation.mode == init::Mode::test;
+  auto saying = say_everything(std::move(conversation));
+  const auto said = co_await std::move(saying);
+  const bool cancelled = co_await core::cancelled();
+  if (cancelled || !said || !seen_.exit || !test) co_await end();
+  if (cancelled) co_return cancelled_error();
+  if (!said) co_return said.error();
   co_return std::move(seen_);
+}
+
+awaitable<void> InitSession::end() {
+  stream_->close();
+  if (reading_.size() > 0) co_await uninterrupted(pump_ended());
+}
+
+awaitable<void> InitSession::pump_ended() {
+  co_await reading_.wait(kNoLimit);
 }
 
 void InitSession::abort(Error reason) {
@@ -72,20 +94,11 @@ awaitable<void> InitSession::pump() {
   // A write that init no longer reads ends with the stream.
   stream_->close();
   changed_.notify_all();
-}
-
-awaitable<void> InitSession::converse(Conversation conversation) {
-  co_await core::asio::this_coro::throw_if_cancelled(false);
-  auto said = say_everything(std::move(conversation));
-  outcome_ = co_await std::move(said);
-  const bool cancelled = co_await core::cancelled();
-  if (cancelled) outcome_ = cancelled_error();
-  stream_->close();
+  if (note_over_) note_over_();
 }
 
 awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
-  SKILL_VERIFIER_CO_TRY_VOID(co_await await_ready(conversation.ready_limit));
-  if (conversation.on_ready) conversation.on_ready();
+  const auto begin = steady_clock::now();
   SKILL_VERIFIER_CO_TRY_VOID(co_await write(init::encode_hello(conversation.mode), conversation.unpack_limit));
   phase_ = Phase::unpacking;
   if (conversation.use_prepared) {
@@ -93,17 +106,13 @@ awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
   } else {
     SKILL_VERIFIER_CO_TRY_VOID(co_await deliver_package(conversation.pack, conversation.unpack_limit));
   }
+  seen_.unpacking = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
   const auto mode = conversation.mode;
   const auto finish_limit = conversation.finish_limit;
   SKILL_VERIFIER_CO_TRY_VOID(co_await run_command(std::move(conversation)));
   // A test container is removed as it is; a prepared one must put its tree where the image keeps it.
   if (mode == init::Mode::prepare && seen_.exit) SKILL_VERIFIER_CO_TRY_VOID(co_await finish(finish_limit));
   co_return Result<void>{};
-}
-
-awaitable<Result<void>> InitSession::await_ready(Duration limit) {
-  auto ready = until(Phase::idle, limit, "init's greeting");
-  co_return co_await std::move(ready);
 }
 
 awaitable<Result<void>> InitSession::deliver_package(std::filesystem::path pack, Duration limit) {
@@ -129,6 +138,7 @@ awaitable<Result<void>> InitSession::run_command(Conversation conversation) {
                                                      conversation.kept_bytes));
   const auto begin = steady_clock::now();
   phase_ = Phase::running;
+  command_sent_ = true;
   // From here on a silent or vanished init is an observation: the command may be what silenced it.
   const auto written = co_await write(std::move(frame), kCommandWriteLimit);
   if (!written && !over_) co_return written.error();

@@ -26,28 +26,42 @@ struct Conversation {
   std::vector<std::string> env;  ///< complete, `K=V`
   std::chrono::milliseconds timeout{30'000};
   std::uint64_t kept_bytes = 1u << 20;
-  core::Duration ready_limit = std::chrono::seconds(60);
   core::Duration unpack_limit = std::chrono::seconds(60);
   core::Duration grace = std::chrono::milliseconds(700);  ///< on top of `timeout`, for init's report to begin
   core::Duration late = std::chrono::milliseconds(250);   ///< on top of `grace`, while a report is arriving
   core::Duration finish_limit = std::chrono::seconds(30);
-  std::function<void()> on_ready;  ///< may be empty
+  OutputSink sink;  ///< may be empty
 };
 
-/// One conversation with the init of one container over its attached stream. The stream is read as long as it is open
-/// (an engine that cannot deliver output cannot even kill), and closed when `talk` returns. One command a conversation.
+/// One conversation with the init of one container over its attached stream, in three steps: `greet`, `talk`, `end`.
+/// From the first to the last the stream is read without a break (an engine that cannot deliver output cannot even
+/// kill), however long the session waits for its job or for its removal. One command a conversation.
 class InitSession {
  public:
-  InitSession(core::asio::any_io_executor executor, core::WorkPool& pool, std::unique_ptr<net::Stream> stream,
-              OutputSink sink);
+  InitSession(core::asio::any_io_executor executor, core::WorkPool& pool, std::unique_ptr<net::Stream> stream);
   InitSession(const InitSession&) = delete;
   InitSession& operator=(const InitSession&) = delete;
 
-  /// Called once. Gives what was seen of the command; an init that vanished or missed the deadline after the command
-  /// was sent is part of that, not an error. Errors: unavailable `sandbox_lost` (protocol broken, or gone before the
-  /// command was sent), rejected `package_refused`, too_large `command_too_large`, timed_out `sandbox_timed_out`
-  /// (before the command was sent, or without an answer to `finish`), cancelled, internal `pack_unreadable`.
+  /// Begins to read and waits for init's first word. Once it was called, `end` must be awaited before the session is
+  /// destroyed. Errors: unavailable `sandbox_lost`, cancelled.
+  awaitable<Result<void>> greet(core::Duration limit);
+  /// Whether init has greeted, was given nothing yet, and its stream is open.
+  bool waiting() const { return phase_ == Phase::idle && !given_ && !failure_ && !over_; }
+  /// Called when nothing more can be read. At most one; from the reading coroutine, so it only takes note.
+  void on_over(std::function<void()> note) { note_over_ = std::move(note); }
+
+  /// Called once, after `greet`. Gives what was seen of the command; an init that vanished or missed the deadline after
+  /// the command was sent is part of that, not an error. When it returns the stream is closed, unless a tested command
+  /// has ended by itself: then init waits for `end`, and nothing of the command is left. Errors: unavailable
+  /// `sandbox_lost` (protocol broken, or gone before the command was sent), rejected `package_refused`, too_large
+  /// `command_too_large`, cancelled, internal `pack_unreadable`.
   awaitable<Result<Observation>> talk(Conversation conversation);
+  /// Whether init may have begun the command: an error before that says nothing about the job.
+  bool command_sent() const { return command_sent_; }
+
+  /// Hangs up: init kills what is left and exits. Returns when nothing reads any more, also when cancelled. Harmless
+  /// when repeated.
+  awaitable<void> end();
 
   /// Ends the conversation from another coroutine: `talk` fails with `reason`.
   void abort(Error reason);
@@ -59,9 +73,8 @@ class InitSession {
   enum class Phase { starting, unpacking, idle, running, reported, finishing, done };
 
   awaitable<void> pump();
-  awaitable<void> converse(Conversation conversation);
+  awaitable<void> pump_ended();
   awaitable<Result<void>> say_everything(Conversation conversation);
-  awaitable<Result<void>> await_ready(core::Duration limit);
   awaitable<Result<void>> deliver_package(std::filesystem::path pack, core::Duration limit);
   awaitable<Result<void>> announce_prepared(core::Duration limit);
   awaitable<Result<void>> run_command(Conversation conversation);
@@ -99,8 +112,11 @@ class InitSession {
   std::uint64_t kept_bytes_ = 0;
   Observation seen_;
   std::optional<Error> failure_;
-  Result<void> outcome_;
-  bool over_ = false;  ///< nothing more will be read
+  bool given_ = false;         ///< `talk` has begun
+  bool command_sent_ = false;  ///< at least in part
+  bool over_ = false;          ///< nothing more will be read
+  std::function<void()> note_over_;
+  core::TaskGroup reading_;
   std::chrono::steady_clock::time_point last_read_{};
 };
 

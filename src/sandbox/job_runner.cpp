@@ -32,44 +32,89 @@ JobRunner::JobRunner(core::asio::any_io_executor executor, Engine& engine, Conta
       timeouts_(timeouts),
       talked_(executor) {}
 
-awaitable<Ran> JobRunner::run(Job job, OutputSink sink) {
+awaitable<Started> JobRunner::start(ContainerSpec spec) {
+  Started made;
   // More starts at once than processors only make each of them slower.
-  auto permit = co_await starts_.acquire();
-  if (!permit) co_return Ran{{}, cancelled_error()};
-  auto created = co_await containers_.create(job.spec);
-  if (!created) co_return Ran{{}, created.error()};
+  const auto permit = co_await starts_.acquire();
+  if (!permit) {
+    made.error = cancelled_error();
+    co_return made;
+  }
+  auto created = co_await containers_.create(std::move(spec));
+  if (!created) {
+    made.error = created.error();
+    co_return made;
+  }
+  made.live.id = std::move(*created);
   const bool cancelled = co_await core::cancelled();
-  if (cancelled) co_return Ran{*created, cancelled_error()};
-  auto running = run_in(*created, std::move(job), std::move(sink), std::move(permit));
-  auto result = co_await std::move(running);
-  co_return Ran{std::move(*created), std::move(result)};
+  if (cancelled) {
+    made.error = cancelled_error();
+    co_return made;
+  }
+  auto stream = co_await attach_and_start(made.live.id);
+  if (!stream) {
+    made.error = stream.error();
+    co_return made;
+  }
+  auto session = std::make_unique<InitSession>(executor_, pool_, std::move(*stream));
+  const auto greeted = co_await session->greet(timeouts_.start);
+  if (greeted) {
+    made.live.session = std::move(session);
+    co_return made;
+  }
+  made.error = greeted.error();
+  co_await session->end();
+  note_loss(*session, *made.error, {});
+  co_return made;
 }
 
-awaitable<Result<RunResult>> JobRunner::run_in(std::string container, Job job, OutputSink sink,
-                                               core::Semaphore::Permit permit) {
+awaitable<Ran> JobRunner::run(Job job) {
+  auto started = co_await start(job.spec);
+  if (started.error) co_return co_await not_started(std::move(started), job.spec);
+  co_return co_await run_in(std::move(started.live), std::move(job));
+}
+
+awaitable<Ran> JobRunner::not_started(Started started, ContainerSpec spec) {
+  Ran ran{std::move(started.live), *started.error};
+  if (started.error->id == "sandbox_lost") ran.result = co_await verdict(ran.live.id, *started.error, spec.limits);
+  co_return ran;
+}
+
+awaitable<Ran> JobRunner::run_in(LiveContainer live, Job job) {
+  auto seen = co_await converse(live, job);
+  Ran ran{std::move(live), Error{Errc::internal, "internal", "no verdict"}};
+  ran.command_sent = ran.live.session->command_sent();
+  if (!seen) note_loss(*ran.live.session, seen.error(), job.spec);
+  const auto package = seen ? seen->unpacking : std::chrono::microseconds(0);
+  const auto command = seen ? seen->waited : std::chrono::microseconds(0);
+  const bool left_open = seen && seen->exit && job.conversation.mode == init::Mode::test;
+  if (!left_open) ran.live.session.reset();
+  ran.result = co_await verdict(ran.live.id, std::move(seen), job.spec.limits);
+  if (!ran.result) co_return ran;
+  ran.result->timing.package = package;
+  ran.result->timing.command = command;
+  co_return ran;
+}
+
+awaitable<Result<Observation>> JobRunner::converse(LiveContainer& live, Job& job) {
   using namespace boost::asio::experimental::awaitable_operators;
-  SKILL_VERIFIER_CO_TRY(auto stream, co_await attach_and_start(container));
-  InitSession session(executor_, pool_, std::move(stream), std::move(sink));
-  job.conversation.on_ready = [&permit] { permit.release(); };
   Result<Observation> seen = Observation{};
   bool over = false;
-  auto talking = talk(session, std::move(job.conversation), seen, over);
+  auto talking = talk(*live.session, job.conversation, seen, over);
   if (job.disk) {
-    auto watching = watch_disk(session, container, *job.disk, over);
+    auto watching = watch_disk(*live.session, live.id, *job.disk, over);
     co_await (std::move(talking) && std::move(watching));
   } else {
     co_await std::move(talking);
   }
-  permit.release();
-  if (!seen) {
-    const auto said = session.diagnostics();
-    if (seen.error().id == "sandbox_lost") {
-      log::warn(
-          "sandbox lost",
-          {{"job", job.spec.job_id}, {"request", job.spec.request_id}, {"why", seen.error().message}, {"init", said}});
-    }
-  }
-  co_return co_await verdict(std::move(container), std::move(seen), job.spec.limits);
+  co_return seen;
+}
+
+void JobRunner::note_loss(const InitSession& session, const Error& error, const ContainerSpec& spec) {
+  if (error.id != "sandbox_lost") return;
+  log::warn(
+      "sandbox lost",
+      {{"job", spec.job_id}, {"request", spec.request_id}, {"why", error.message}, {"init", session.diagnostics()}});
 }
 
 awaitable<Result<std::unique_ptr<net::Stream>>> JobRunner::attach_and_start(std::string container) {

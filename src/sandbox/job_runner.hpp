@@ -10,6 +10,7 @@
 #include "sandbox/disk_meter.hpp"
 #include "sandbox/engine.hpp"
 #include "sandbox/init_session.hpp"
+#include "sandbox/live_container.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/result.hpp"
 #include "skill_verifier/sandbox/docker_sandbox.hpp"
@@ -23,24 +24,40 @@ struct Job {
   std::optional<DiskLimits> disk;  ///< of its root file system; absent = that is read-only
 };
 
-/// What became of a job. The container is the caller's to discard, unless there is none.
-struct Ran {
-  std::string container;
-  Result<RunResult> result;
+/// A container whose init has greeted, or why there is none. With an error the container, if one was made, is still the
+/// caller's to discard.
+struct Started {
+  LiveContainer live;
+  std::optional<Error> error;
 };
 
-/// Takes one container through one conversation: create, attach, start, talk, judge.
+/// What became of a job. The container is the caller's to discard, unless there is none; its session is there only when
+/// it must be ended first: the command has ended by itself and init waits.
+struct Ran {
+  LiveContainer live;
+  Result<RunResult> result;
+  bool command_sent = false;  ///< an error before that says nothing about the job
+};
+
+/// Takes containers through their conversation: create, attach, start, talk, judge.
 class JobRunner {
  public:
   JobRunner(core::asio::any_io_executor executor, Engine& engine, Containers& containers, core::WorkPool& pool,
             std::size_t concurrent_starts, DockerTimeouts timeouts);
 
-  /// Errors in Ran::result: as Sandbox's.
-  awaitable<Ran> run(Job job, OutputSink sink);
+  /// A new container, up to init's greeting. As many at once as `concurrent_starts`, the others wait their turn.
+  awaitable<Started> start(ContainerSpec spec);
+  /// The job in a new container of its own. Errors in Ran::result: as Sandbox's.
+  awaitable<Ran> run(Job job);
+  /// What a start that failed means for the job.
+  awaitable<Ran> not_started(Started started, ContainerSpec spec);
+  /// The job in a container that waits for one.
+  awaitable<Ran> run_in(LiveContainer live, Job job);
 
  private:
-  awaitable<Result<RunResult>> run_in(std::string container, Job job, OutputSink sink, core::Semaphore::Permit permit);
   awaitable<Result<std::unique_ptr<net::Stream>>> attach_and_start(std::string container);
+  awaitable<Result<Observation>> converse(LiveContainer& live, Job& job);
+  static void note_loss(const InitSession& session, const Error& error, const ContainerSpec& spec);
   awaitable<void> talk(InitSession& session, Conversation conversation, Result<Observation>& seen, bool& over);
   awaitable<void> watch_disk(InitSession& session, std::string container, DiskLimits limits, const bool& over);
   awaitable<void> wait_until_over(core::Duration limit, const bool& over);

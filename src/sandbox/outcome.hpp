@@ -18,9 +18,10 @@ struct Observation {
   std::optional<init::Exit> exit;  ///< init's report; absent when its stream ended before
   std::string out_head;
   std::string err_head;
-  bool deadline_passed = false;         ///< we stopped waiting for init after the command's limit
-  bool container_oom_killed = false;    ///< State.OOMKilled of the ended container; only asked for without a report
-  std::chrono::microseconds waited{0};  ///< since the command was sent to init
+  bool deadline_passed = false;            ///< we stopped waiting for init after the command's limit
+  bool container_oom_killed = false;       ///< State.OOMKilled of the ended container; only asked for without a report
+  std::chrono::microseconds waited{0};     ///< since the command was sent to init
+  std::chrono::microseconds unpacking{0};  ///< from the first byte of the package to init's `unpacked`
 };
 
 /// The verdict on a command. Errors: unavailable `sandbox_lost` when init ended without a report and neither the

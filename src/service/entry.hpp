@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service/live_log.hpp"
+#include "service/stopwatch.hpp"
 #include "skill_verifier/core/async.hpp"
 
 namespace skill_verifier::service {
@@ -31,6 +32,7 @@ struct Entry {
   bool interrupted = false;  ///< the service stops and its grace is over
   bool holds_slot = false;
   std::uint64_t pack_bytes = 0;
+  Stopwatch watch;
   int faults = 0;  ///< attempts of this life that the infrastructure spoilt
   core::Event done;
   LiveLog log;

@@ -33,6 +33,13 @@ void log_end(LiveLog& log, std::string_view phase, const sandbox::RunResult& run
   log.heading(fmt::format("{} ended: {}", phase, shown(run)));
 }
 
+void note_run(JobTiming& timing, const sandbox::RunTiming& run) {
+  timing.container = run.container;
+  timing.package = run.package;
+  timing.command = run.command;
+  timing.warm = run.warm;
+}
+
 /// Shares the entry, so that output which arrives late has somewhere to go.
 sandbox::OutputSink sink_of(const EntryPtr& entry) {
   return [entry](sandbox::StreamId, std::string_view bytes) { entry->log.write(bytes); };
@@ -90,7 +97,9 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   const std::string hash = attest::result_hash(statement);
   entry->log.heading(fmt::format("verdict: {}", to_string(judgement.verdict)));
   tested();
+  entry->watch.lap(&JobTiming::judged);
   auto attestation = co_await attest_result(entry, hash);
+  entry->watch.lap(&JobTiming::quote);
   if (!attestation) co_return attestation.error();
 
   const core::Time now = clock_.now();
@@ -139,12 +148,14 @@ core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr or
   auto resolving = sandbox_.resolve(runtime, std::move(progress));
   auto image = co_await core::with_deadline(std::move(resolving), options_.image_timeout, "resolve image");
   if (!image) co_return image.error();
+  entry->watch.lap(&JobTiming::image);
   evidence.image = *image;
   entry->log.line(image->id);
 
   std::optional<std::string> prepared_id;
   if (order->plan.deps) {
     auto prepared = co_await prepare(entry, order, *image);
+    entry->watch.lap(&JobTiming::deps);
     if (!prepared) co_return prepared.error();
     evidence.prepared = std::move(*prepared);
     // A failing test_deps is a finding: there is nothing to test.
@@ -152,7 +163,9 @@ core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr or
     prepared_id = evidence.prepared->image_id;
   }
   auto tested = co_await test(entry, order, *image, prepared_id);
+  entry->watch.skip();
   if (!tested) co_return tested.error();
+  note_run(entry->watch.timing, tested->timing);
   evidence.run = std::move(*tested);
   co_return evidence;
 }

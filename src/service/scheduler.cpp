@@ -34,8 +34,10 @@ Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& cl
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes) {
+void Scheduler::add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes,
+                    const Stopwatch& watch) {
   auto entry = std::make_shared<Entry>(executor_, id);
+  entry->watch = watch;
   entry->request_id = request_id;
   enqueue(std::move(entry), pack_bytes);
 }
@@ -122,7 +124,9 @@ core::awaitable<Attempt> Scheduler::guarded_attempt(EntryPtr entry) {
 }
 
 core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
+  entry->watch.lap(&JobTiming::queued);
   auto job = co_await store_.begin(entry->id, clock_.now());
+  entry->watch.lap(&JobTiming::begun);
   Attempt none;
   if (!job) {
     none.fault = job.error();
@@ -174,8 +178,12 @@ core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
 core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outcome) {
   release_slot(entry);
   outcome.log = entry->log.text();
+  entry->watch.skip();
   auto finish = [this, entry, outcome] { return store_.finish(entry->id, outcome); };
   const bool finished = co_await persist(entry, std::move(finish));
+  entry->watch.lap(&JobTiming::finished);
+  entry->watch.stop();
+  timings_.keep(entry->id, entry->watch.timing);
   if (finished)
     log::info("job ended", {{"job", entry->id},
                             {"request", entry->request_id},

@@ -8,6 +8,7 @@
 
 #include "service/entry.hpp"
 #include "service/job_runner.hpp"
+#include "service/timing_log.hpp"
 #include "skill_verifier/service/service.hpp"
 
 namespace skill_verifier::service {
@@ -34,7 +35,7 @@ class Scheduler {
   bool has_room() const { return queue_.size() + promised_ < options_.queue; }
 
   /// Queues a job that is pending in the store and begins it as soon as a worker is free.
-  void add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes);
+  void add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes, const Stopwatch& watch);
   /// The same for a job of an earlier life.
   void recover(const std::string& id, std::uint64_t pack_bytes);
   /// Null when the job is final, or not of this life.
@@ -45,6 +46,9 @@ class Scheduler {
   core::awaitable<void> stop();
 
   std::uint64_t pack_bytes() const { return pack_bytes_; }
+  /// Of a job that has ended in this life, unless that was long ago.
+  std::optional<JobTiming> timing(const std::string& id) const { return timings_.find(id); }
+
   std::size_t queued() const { return queue_.size(); }
   std::size_t active() const { return active_; }
   bool draining() const { return draining_; }
@@ -84,6 +88,7 @@ class Scheduler {
   std::size_t slots_used_ = 0;    ///< those of them that need the sandbox; the others wait for a quote or the store
   bool draining_ = false;
   bool stopping_ = false;  ///< the drain time is over
+  TimingLog timings_;
   core::Event idle_;
   core::Event stopped_;
   core::TaskGroup pauses_;

@@ -170,12 +170,14 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
     co_return Error{Errc::overloaded, "queue_full",
                     fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
   const Scheduler::Place place(scheduler);
+  Stopwatch watch;
 
   store::Job job;
   job.id = std::move(id);
   const std::string request_id = submission.request_id;
   auto request = co_await read(std::move(submission), pack);
   if (!request) co_return request.error();
+  watch.lap(&JobTiming::intake);
   // What policy refuses outright is refused now; the plan itself is made when the job runs.
   if (auto plan = make_plan(request->manifest, options); !plan) co_return plan.error();
   job.created_at = clock.now();
@@ -184,9 +186,10 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   if (scheduler.draining()) co_return draining();
   auto stored = co_await store.insert(std::move(job), std::move(pack));
   if (!stored) co_return stored.error();
+  watch.lap(&JobTiming::stored);
   log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!scheduler.draining()) scheduler.add(stored->id, request_id, request->pack_bytes);
+  if (!scheduler.draining()) scheduler.add(stored->id, request_id, request->pack_bytes, watch);
   co_return stored;
 }
 
@@ -204,6 +207,10 @@ awaitable<Result<store::Job>> Service::wait(std::string id, core::Duration limit
     if (!woken) break;
   }
   co_return co_await impl_->store.find(std::move(id));
+}
+
+std::optional<JobTiming> Service::timing(const std::string& id) const {
+  return impl_->scheduler.timing(id);
 }
 
 awaitable<Result<std::vector<store::JobSummary>>> Service::list(store::JobFilter filter) {
@@ -260,6 +267,7 @@ awaitable<Health> Service::health() {
   health.draining = impl_->scheduler.draining();
   health.engine_error = impl_->engine_error;
   health.store_error = counts ? impl_->store_error : std::optional(counts.error().message);
+  health.pools = impl_->sandbox.pools();
   health.attestation = impl_->attests ? "dstack-sdk" : "none";
   co_return health;
 }

@@ -54,7 +54,16 @@ void GroupCommit::commit(Batch& batch) {
   checkpointer_.after_commit(database_);
 }
 
+Result<void> GroupCommit::set_durable(bool durable) {
+  if (durable == durable_) return {};
+  auto set = database_.exec(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  if (set) durable_ = durable;
+  return set;
+}
+
 Result<void> GroupCommit::write(Batch& batch) {
+  const auto must_last = [](const std::shared_ptr<Pending>& pending) { return pending->change.durable; };
+  if (auto set = set_durable(std::ranges::any_of(batch, must_last)); !set) return set;
   SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database_, "BEGIN IMMEDIATE"));
   bool adds_pack = false;
   for (const auto& pending : batch) {

@@ -23,6 +23,8 @@ struct Change {
   std::function<void()> undo;
   /// `apply` puts a file into the packs' directory, whose entry must be on disk before the row that speaks of it.
   bool adds_pack = false;
+  /// False: enough when it survives the end of this process. It reaches the disk with the next change that must.
+  bool durable = true;
 };
 
 /// The one writer. Changes that arrive while a commit is on its way to the disk share the next one: one fsync for all
@@ -32,7 +34,7 @@ class GroupCommit {
   /// `sync_packs` makes the entries of the packs' directory durable. `checkpointer` is a connection of its own.
   GroupCommit(Database database, Database checkpointer, std::function<Result<void>()> sync_packs);
 
-  /// Resumes when the change is durable, or with why it is not.
+  /// Resumes when the change is committed, and durable if it must be, or with why it is not.
   awaitable<Result<void>> run(Change change);
 
  private:
@@ -48,9 +50,11 @@ class GroupCommit {
   void commit(Batch& batch);
   Result<void> write(Batch& batch);
   Result<void> apply(Pending& pending);
+  Result<void> set_durable(bool durable);
 
   Database database_;
   Checkpointer checkpointer_;
+  bool durable_ = true;  ///< how the connection commits now
   std::function<Result<void>()> sync_packs_;
   std::mutex mutex_;
   Batch waiting_;  ///< guarded by mutex_; all else belongs to the writer's thread

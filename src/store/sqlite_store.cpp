@@ -265,6 +265,8 @@ class SqliteStore final : public JobStore {
       SKILL_VERIFIER_TRY(*begun, find_job(database, id));
       return {};
     };
+    // After a power cut the job is pending again, which is what it is made to be at every start.
+    change.durable = false;
     auto done = co_await writer_.run(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*begun);

@@ -8,7 +8,12 @@ namespace {
 class LiveService : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (why_no_engine().empty()) daemon_ = std::make_unique<Daemon>("workers: 1\nqueue: 2\n");
+    if (!why_no_engine().empty()) return;
+    daemon_ = std::make_unique<Daemon>("workers: 1\nqueue: 2\npool: {max: 0}\n");
+    // The first job also makes an image, in a container that is nobody's job.
+    daemon_->verify(source_dir() / "examples" / "hello-world");
+    while (!daemon_->containers().empty()) {
+    }
   }
   static void TearDownTestSuite() { daemon_.reset(); }
   void SetUp() override { SKILL_VERIFIER_NEEDS_ENGINE(); }

@@ -119,7 +119,43 @@ TEST(HealthJson, StartsWithThePredecessorsMembers) {
       health_json(health, *core::parse_rfc3339("2026-01-30T12:34:56.789Z"), "0.1.0"),
       R"({"status":"ok","timestamp":"2026-01-30T12:34:56.789Z",)"
       R"("jobs":{"total":10,"pending":1,"running":2,"completed":3,"failed":4,"cancelled":0},)"
-      R"("queue":{"waiting":1,"running":2},"engine":"ok","store":"ok","attestation":"dstack-sdk","version":"0.1.0"})");
+      R"("queue":{"waiting":1,"running":2},"engine":"ok","store":"ok","attestation":"dstack-sdk","version":"0.1.0",)"
+      R"("pools":[]})");
+}
+
+TEST(HealthJson, ShowsThePools) {
+  service::Health health;
+  sandbox::PoolState pool;
+  pool.runtime = "alpine:latest";
+  pool.image_id = "sha256:aa";
+  pool.ready = 3;
+  pool.in_use = 1;
+  pool.warm = 7;
+  pool.waited = std::chrono::microseconds(1500);
+  health.pools = {pool};
+  const auto json = parse(health_json(health, core::Time{}, "1"))["pools"];
+  ASSERT_EQ(json.size(), 1u);
+  EXPECT_EQ(json[0].dump(),
+            R"({"runtime":"alpine:latest","imageId":"sha256:aa","prepared":false,"ready":3,"starting":0,"inUse":1,)"
+            R"("warm":7,"cold":0,"lost":0,"waitedMilliseconds":1.5})");
+}
+
+TEST(TimedJobJson, AddsTheStagesToTheJob) {
+  store::Job job;
+  job.id = std::string(32, 'a');
+  job.state = JobState::completed;
+  job.result = R"({"passed":true})";
+  service::JobTiming timing;
+  timing.warm = true;
+  timing.command = std::chrono::microseconds(2250);
+  const auto json = parse(timed_job_json(job, timing));
+  EXPECT_EQ(json["timing"]["warm"], true);
+  EXPECT_EQ(json["timing"]["milliseconds"]["command"], 2.25);
+  EXPECT_EQ(json["timing"]["milliseconds"]["deps"], 0.0);
+  auto without = json;
+  without.erase("timing");
+  EXPECT_EQ(without, parse(job_json(job)));
+  EXPECT_TRUE(parse(timed_job_json(job, std::nullopt))["timing"].is_null());
 }
 
 TEST(HealthJson, NamesWhatIsWrong) {

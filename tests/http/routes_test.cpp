@@ -230,6 +230,18 @@ TEST(GetLogs, OfAVanishedJobBreakOffBeforeTheLastChunk) {
   EXPECT_FALSE(answer.complete);
 }
 
+TEST(GetJob, TellsWhereTheTimeWentWhenAsked) {
+  TestServer server;
+  const auto path = "/verify/" + job_id('a');
+  add_job(server, make_job(job_id('a'), JobState::completed));
+  EXPECT_FALSE(body_of(get(server.port(), path)).contains("timing"));
+  EXPECT_TRUE(body_of(get(server.port(), path + "?timing=1"))["timing"].is_null());
+  server.run([](FakeBackend& backend) { backend.timings[job_id('a')].total = std::chrono::milliseconds(7); });
+  EXPECT_EQ(body_of(get(server.port(), path + "?timing=1&wait=1"))["timing"]["milliseconds"]["total"], 7.0);
+  EXPECT_FALSE(body_of(get(server.port(), path + "?timing=0")).contains("timing"));
+  expect_problem(get(server.port(), path + "?timing=x"), 400, "query_invalid");
+}
+
 TEST(GetLogs, GiveASnapshotWhenAsked) {
   TestServer server;
   add_job(server, make_job(job_id('a'), JobState::running));

@@ -58,6 +58,10 @@ http::Backend FakeBackend::calls() {
   calls.submit = [this](service::Submission submission) { return submit(std::move(submission)); };
   calls.find = [this](std::string id) { return find(std::move(id)); };
   calls.wait = [this](std::string id, core::Duration limit) { return wait(std::move(id), limit); };
+  calls.timing = [this](const std::string& id) {
+    const auto found = timings.find(id);
+    return found == timings.end() ? std::nullopt : std::optional(found->second);
+  };
   calls.list = [this](store::JobFilter given) { return list(given); };
   calls.remove = [this](std::string id) { return remove(std::move(id)); };
   calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {

@@ -38,6 +38,7 @@ class FakeBackend {
   bool holds_submits = false;                      ///< until it is false again and changed() was called
   bool keep_archives = true;                       ///< read their bytes, not only their size
   std::optional<attest::Appraisal> appraisal;
+  std::map<std::string, service::JobTiming> timings;
   service::Health health;
   std::uint64_t pack_bytes = 0;
   int finds = 0;

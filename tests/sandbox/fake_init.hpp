@@ -113,11 +113,16 @@ class FakeInitStream final : public net::Stream {
     std::vector<sandbox::init::HostFrame> types;
     std::vector<std::string> payloads;
     bool closed = false;
+    std::function<void()> die = {};  ///< ends the stream as a container does that is killed
   };
 
   FakeInitStream(core::asio::any_io_executor executor, Script script, std::shared_ptr<Log> log)
       : script_(std::move(script)), log_(std::move(log)), changed_(std::move(executor)), to_host_(script_.greeting) {
     ended_ = script_.end_at_once;
+    log_->die = [this] {
+      ended_ = true;
+      changed_.notify_all();
+    };
   }
 
   core::awaitable<Result<std::size_t>> read_some(std::span<std::uint8_t> buffer, core::Duration) override {

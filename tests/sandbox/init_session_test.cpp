@@ -47,16 +47,26 @@ class InitSessionTest : public testing::Test {
 
   std::unique_ptr<InitSession> session() {
     auto stream = std::make_unique<FakeInitStream>(io_.get_executor(), script_, log_);
-    auto sink = [this](StreamId, std::string_view bytes) { sunk_ += bytes; };
-    return std::make_unique<InitSession>(io_.get_executor(), pool_, std::move(stream), sink);
+    conversation_.sink = [this](StreamId, std::string_view bytes) { sunk_ += bytes; };
+    return std::make_unique<InitSession>(io_.get_executor(), pool_, std::move(stream));
   }
 
   Result<Observation> talk() {
     auto talking = session();
-    auto seen = test::await(io_, talking->talk(conversation_));
+    auto seen = test::await(io_, converse(*talking));
     diagnostics_ = talking->diagnostics();
     EXPECT_TRUE(log_->closed);
     return seen;
+  }
+  core::awaitable<Result<Observation>> converse(InitSession& session) {
+    const auto greeted = co_await session.greet(greet_limit_);
+    Result<Observation> seen = Observation{};
+    if (greeted)
+      seen = co_await session.talk(conversation_);
+    else
+      seen = greeted.error();
+    co_await session.end();
+    co_return seen;
   }
 
   void expect_lost(const std::string& why) {
@@ -73,6 +83,7 @@ class InitSessionTest : public testing::Test {
   Conversation conversation_;
   FakeInitStream::Script script_;
   std::shared_ptr<FakeInitStream::Log> log_ = std::make_shared<FakeInitStream::Log>();
+  core::Duration greet_limit_ = std::chrono::seconds(20);
   std::string in_run_ = test::started_frame() + test::exit_frame();
   std::string sunk_;
   std::string diagnostics_;
@@ -132,11 +143,41 @@ TEST_F(InitSessionTest, FinishesWhatItPrepares) {
   EXPECT_EQ(log_->payloads.front().back(), '\1');
 }
 
-TEST_F(InitSessionTest, TellsWhenInitIsReady) {
-  int calls = 0;
-  conversation_.on_ready = [&calls] { ++calls; };
-  ASSERT_TRUE(talk().has_value());
-  EXPECT_EQ(calls, 1);
+TEST_F(InitSessionTest, WaitsForItsJobAfterTheGreeting) {
+  auto waiting = session();
+  EXPECT_FALSE(waiting->waiting());
+  ASSERT_TRUE(test::await(io_, waiting->greet(greet_limit_)).has_value());
+  EXPECT_TRUE(waiting->waiting());
+  EXPECT_TRUE(log_->types.empty());
+  EXPECT_FALSE(waiting->command_sent());
+  ASSERT_TRUE(test::await(io_, waiting->talk(conversation_)).has_value());
+  EXPECT_FALSE(waiting->waiting());
+  EXPECT_TRUE(waiting->command_sent());
+  test::await(io_, waiting->end());
+}
+
+TEST_F(InitSessionTest, KeepsTheStreamOpenAfterACommandThatEndedByItself) {
+  auto talking = session();
+  ASSERT_TRUE(test::await(io_, talking->greet(greet_limit_)).has_value());
+  ASSERT_TRUE(test::await(io_, talking->talk(conversation_)).has_value());
+  EXPECT_FALSE(log_->closed);
+  test::await(io_, talking->end());
+  EXPECT_TRUE(log_->closed);
+}
+
+TEST_F(InitSessionTest, TellsWhenAWaitingInitIsGone) {
+  script_.end_at_once = true;
+  auto waiting = session();
+  int notes = 0;
+  waiting->on_over([&notes] { ++notes; });
+  ASSERT_TRUE(test::await(io_, waiting->greet(greet_limit_)).has_value());
+  test::await(io_, waiting->end());
+  EXPECT_EQ(notes, 1);
+  EXPECT_FALSE(waiting->waiting());
+  const auto seen = test::await(io_, waiting->talk(conversation_));
+  ASSERT_FALSE(seen.has_value());
+  EXPECT_EQ(seen.error().id, "sandbox_lost");
+  EXPECT_FALSE(waiting->command_sent());
 }
 
 TEST_F(InitSessionTest, JoinsATailThatLeftNothingOut) {
@@ -306,7 +347,7 @@ TEST_F(InitSessionTest, DoesNotWaitForeverForAReportThatTrickles) {
 
 TEST_F(InitSessionTest, IsLostWhenInitNeverGreets) {
   script_.greeting = {};
-  conversation_.ready_limit = std::chrono::milliseconds(20);
+  greet_limit_ = std::chrono::milliseconds(20);
   expect_lost("init's greeting took longer than 0.02 s");
 }
 
@@ -345,7 +386,7 @@ TEST_F(InitSessionTest, EndsWhenItIsCancelled) {
   in_run_ = test::started_frame();
   auto talking = session();
   const auto running = [this] { return !log_->types.empty() && log_->types.back() == HostFrame::run; };
-  const auto seen = test::await_cancelled(io_, talking->talk(conversation_), running);
+  const auto seen = test::await_cancelled(io_, converse(*talking), running);
   ASSERT_FALSE(seen.has_value());
   EXPECT_EQ(seen.error().code, Errc::cancelled);
   EXPECT_TRUE(log_->closed);
@@ -360,7 +401,7 @@ TEST_F(InitSessionTest, EndsWhenItIsAborted) {
   };
   auto talking = session();
   aborted = talking.get();
-  const auto seen = test::await(io_, talking->talk(conversation_));
+  const auto seen = test::await(io_, converse(*talking));
   ASSERT_FALSE(seen.has_value());
   EXPECT_EQ(seen.error().id, "disk_limit");
 }

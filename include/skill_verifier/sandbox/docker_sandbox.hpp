@@ -44,6 +44,8 @@ struct DockerSandboxOptions {
   /// is kept. Files that are empty need no bytes, but an inode of the host each.
   std::uint64_t prepare_files = 250'000;
   bool keep_images = true;            ///< false: `stop` removes every image made for this instance (one-shot use)
+  PoolSizes pool;                     ///< none unless it is given
+  Limits pool_limits;                 ///< those that jobs will come with, for what waits before the first one
   std::size_t concurrent_starts = 0;  ///< containers being created or started at once; 0 = number of processors
   DockerTimeouts timeouts;
 };

@@ -60,6 +60,14 @@ struct Output {
 enum class Outcome { exited, timeout, oom, killed };
 std::string_view to_string(Outcome outcome);
 
+/// Where the time of one run went. Outside every statement.
+struct RunTiming {
+  std::chrono::microseconds container{0};  ///< until init was ready for the job
+  std::chrono::microseconds package{0};    ///< from the first byte of the package to init's `unpacked`
+  std::chrono::microseconds command{0};    ///< from the command's sending to init's report
+  bool warm = false;                       ///< the container waited for the job
+};
+
 /// What became of one command. That it ran at all makes it a finding about the skill, never an error.
 struct RunResult {
   Outcome outcome = Outcome::exited;
@@ -70,6 +78,7 @@ struct RunResult {
   bool memory_killed = false;  ///< some process of the job was OOM-killed, whatever the main one returned
   std::chrono::microseconds duration{0};
   std::uint64_t peak_memory_bytes = 0;  ///< 0 = unknown
+  RunTiming timing;
 };
 
 enum class StreamId { out, err };
@@ -119,6 +128,29 @@ struct Profile {
   std::string seccomp_sha256;  ///< of the seccomp profile's text, lower-case hex
 };
 
+/// How many containers wait for jobs that have not come yet.
+struct PoolSizes {
+  std::size_t min = 0;  ///< of every allowed runtime whose image is here, also when nobody uses it
+  std::size_t max = 0;  ///< of one runtime; 0 = no pool. Between the two the number follows the demand
+  std::uint64_t memory_bytes = 256u << 20;            ///< of all of them together, 4 MiB each
+  core::Duration max_age = std::chrono::minutes(30);  ///< one that waited longer is replaced
+  core::Duration idle = std::chrono::minutes(5);      ///< after so long without a job a runtime has its minimum again
+};
+
+/// The waiting containers of one runtime, or of one image that test_deps left.
+struct PoolState {
+  std::string runtime;   ///< reference of the runtime image
+  std::string image_id;  ///< what the containers were made from
+  bool prepared = false;
+  std::size_t ready = 0;
+  std::size_t starting = 0;
+  std::size_t in_use = 0;    ///< jobs that run now, from the pool or not
+  std::uint64_t warm = 0;    ///< jobs that got a waiting container
+  std::uint64_t cold = 0;    ///< jobs that had to start one
+  std::uint64_t lost = 0;    ///< containers that died, or grew too old, before a job came
+  core::Duration waited{0};  ///< of all jobs, until their container was ready
+};
+
 /// Where skills run. One instance of this program owns everything that carries its label. Errors of all calls (Errc,
 /// id): unavailable `engine_unreachable` / `engine_error`, not_found `image_missing`, rejected `image_not_allowed`,
 /// rejected `package_refused` (the package does not fit into the sandbox: the message says what was too small),
@@ -143,6 +175,10 @@ class Sandbox {
   virtual Profile profile() const = 0;
   /// Whether the engine answers now; the message says why not.
   virtual awaitable<Result<void>> check() = 0;
+  /// The pool of waiting containers, one element a runtime; empty without one.
+  virtual std::vector<PoolState> pools() const { return {}; }
+  /// From now on; what is too many goes, what is missing is started.
+  virtual void resize_pools(PoolSizes) {}
   /// Removes what is left of this life. Called once, after the last run.
   virtual awaitable<void> stop() = 0;
 };

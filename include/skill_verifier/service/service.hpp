@@ -16,6 +16,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
 #include "skill_verifier/store/job_store.hpp"
@@ -93,6 +94,7 @@ struct Health {
   std::optional<std::string> engine_error;
   std::optional<std::string> store_error;
   std::string attestation;  ///< `dstack-sdk` or `none`
+  std::vector<sandbox::PoolState> pools;
 };
 
 /// Jobs from submission to verdict. One thread. Coroutines never wait for a job, container or quote except `wait`.
@@ -123,6 +125,8 @@ class Service {
   awaitable<Result<store::Job>> find(std::string id);
   /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
   awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
+  /// Of one of the last 4,096 jobs that ended in this life.
+  std::optional<JobTiming> timing(const std::string& id) const;
   awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter);
   /// Cancels a pending or running job (its container is gone when this returns) and removes the record. timed_out
   /// `cancel_timed_out` when its container would not go: the job is removed later by another call.

@@ -88,7 +88,8 @@ class JobStore {
   virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
   /// Has an entry for every state. Cost does not depend on the number of jobs.
   virtual awaitable<Result<JobCounts>> counts() = 0;
-  /// pending → running, attempt + 1. conflict when it is not pending.
+  /// pending → running, attempt + 1. conflict when it is not pending. Survives kill -9; a power cut may undo it until
+  /// the next change, and the job is pending again as every start makes it.
   virtual awaitable<Result<Job>> begin(std::string id, Time now) = 0;
   /// running → pending: to be run again.
   virtual awaitable<Result<void>> requeue(std::string id, AttemptCounts counts) = 0;
