@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -20,10 +21,11 @@ using attest::Evidence;
 using attest::Expectations;
 
 constexpr std::size_t kMaxSmallInput = 4u << 20;
+constexpr std::size_t kMaxMessage = 4096;
 
 int report_error(const Error& error, int exit_code) {
-  std::fprintf(stderr, "skill-verifier: %s\n", error.message.c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+  std::fprintf(stderr, "skill-verifier: %s\n", core::shorten(error.message, kMaxMessage).c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", core::shorten(error.hint, kMaxMessage).c_str());
   return exit_code;
 }
 
@@ -39,6 +41,35 @@ Result<std::optional<std::string>> hex_option(const char* name, const std::strin
     return usage(std::string(name) + " takes " + std::to_string(2 * bytes) + " hexadecimal digits");
   }
   return std::optional<std::string>(core::to_hex(*parsed));
+}
+
+/// `NAME` or `NAME:ID`; the id as the log is shown, in lower case without 0x.
+Result<std::optional<std::string>> key_provider_option(const std::string& text) {
+  if (text.empty()) return std::optional<std::string>();
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) return std::optional(text);
+  const auto id = core::parse_hex(std::string_view(text).substr(colon + 1));
+  if (colon == 0 || !id || id->empty()) return usage("--key-provider takes NAME or NAME:ID, the id in hexadecimal");
+  return std::optional(text.substr(0, colon + 1) + core::to_hex(*id));
+}
+
+Result<std::uint32_t> number_option(const char* name, const std::string& text) {
+  std::uint32_t value = 0;
+  if (text.empty()) return value;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return usage(std::string(name) + " takes a number");
+  return value;
+}
+
+/// What the address itself asks for. The caller's own --nonce comes first.
+Result<void> read_address(const std::string& url, Expectations& expected) {
+  if (!is_url(url)) return {};
+  SKILL_VERIFIER_TRY(auto address, parse_address(url));
+  expected.kind = address.kind;
+  expected.job_id = std::move(address.job_id);
+  if (!expected.nonce) expected.nonce = std::move(address.nonce);
+  return {};
 }
 
 Result<std::optional<std::string>> file_option(const std::string& path) {
@@ -64,7 +95,9 @@ Result<Expectations> read_pins(const CheckOptions& options, core::Time now) {
   SKILL_VERIFIER_TRY(expected.app_id, hex_option("--app-id", options.app_id, 20));
   SKILL_VERIFIER_TRY(expected.os_image, hex_option("--os-image", options.os_image, 32));
   if (!options.nonce.empty()) expected.nonce = options.nonce;
-  if (!options.key_provider.empty()) expected.key_provider = options.key_provider;
+  SKILL_VERIFIER_TRY(expected.key_provider, key_provider_option(options.key_provider));
+  SKILL_VERIFIER_TRY(expected.min_evaluation, number_option("--min-evaluation", options.min_evaluation));
+  SKILL_VERIFIER_TRY_VOID(read_address(options.input, expected));
   if (!options.at.empty()) {
     SKILL_VERIFIER_TRY(expected.at, parse_instant(options.at, now));
   }
@@ -87,7 +120,6 @@ Result<void> read_files(const CheckOptions& options, Expectations& expected) {
   if (!options.package.empty()) {
     SKILL_VERIFIER_TRY(expected.package, package_digests(options.package));
   }
-  if (is_url(options.input)) expected.job_id = job_id_of(options.input);
   return {};
 }
 
@@ -161,6 +193,7 @@ void add_check_options(CLI::App& command, CheckOptions& options) {
   command.add_option("--pccs", options.pccs, "fetch collateral from this PCS or PCCS now")->excludes(collateral);
   command.add_option("--at", options.at, "check as of this time (RFC 3339, seconds since 1970, or now)");
   command.add_option("--accept", options.accept, "TCB statuses beside UpToDate, separated by commas, or all");
+  command.add_option("--min-evaluation", options.min_evaluation, "least tcbEvaluationDataNumber of the collateral");
   command.add_option("--trust-root", options.trust_root, "certificate (PEM or DER) to trust instead of Intel's root");
   // A variable of a script that is unset must not take a demand away.
   for (CLI::Option* const option : command.get_options())

@@ -16,7 +16,7 @@ struct CheckOptions {
   std::string input;  ///< file, `-` or URL
   std::string quote, event_log, vm_config;
   std::string package, compose, compose_hash, app_id, key_provider, os_image, measurements, nonce;
-  std::string collateral, pccs, at, accept, trust_root;
+  std::string collateral, pccs, at, accept, min_evaluation, trust_root;
   bool json = false;
 };
 void add_check_options(CLI::App& command, CheckOptions& options);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <charconv>
 #include <filesystem>
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kEndOf9999 = 253'402'300'799;
-constexpr std::string_view kAttestation = "/attestation";
 
 /// A folder that is gone when its user is.
 class Scratch {
@@ -87,6 +87,49 @@ core::awaitable<void> get_collateral(attest::CollateralClient& client, attest::P
   answer = co_await client.fetch(std::move(key));
 }
 
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(at), text.size());
+    if (end > 0) parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+Address job_address(std::string id) {
+  return Address{attest::EvidenceKind::job_document, std::move(id), std::nullopt};
+}
+
+/// A service may stand behind a prefix: the path is read from its end.
+Address address_of(const std::vector<std::string>& segments) {
+  for (std::size_t i = segments.size(); i-- > 1;)
+    if (segments[i - 1] == "verify") return job_address(segments[i]);
+  const auto count = segments.size();
+  if (count > 1 && segments[count - 2] == "attestation") return job_address(segments[count - 1]);
+  Address address;
+  if (count > 0 && segments[count - 1] == "attestation") address.kind = attest::EvidenceKind::service_document;
+  return address;
+}
+
+Result<std::string> decode(std::string_view part) {
+  auto decoded = net::percent_decode(part);
+  if (!decoded) return Error{Errc::invalid_argument, "url_invalid", "the URL: " + decoded.error().message};
+  return decoded;
+}
+
+Result<std::optional<std::string>> nonce_of(std::string_view query) {
+  std::optional<std::string> nonce;
+  for (const auto& pair : split(query, '&')) {
+    const auto equals = std::min(pair.find('='), pair.size());
+    SKILL_VERIFIER_TRY(const auto name, decode(std::string_view(pair).substr(0, equals)));
+    if (name != "nonce") continue;
+    if (nonce) return Error{Errc::invalid_argument, "url_invalid", "the URL has two nonces"};
+    SKILL_VERIFIER_TRY(nonce, decode(std::string_view(pair).substr(std::min(equals + 1, pair.size()))));
+  }
+  return nonce;
+}
+
 }  // namespace
 
 Result<std::string> read_input(const std::string& path, std::size_t limit) {
@@ -144,17 +187,16 @@ Result<std::string> fetch_collateral(const std::string& quote, const std::string
   return std::move(answer->json);
 }
 
-std::optional<std::string> job_id_of(std::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
-  if (url.ends_with(kAttestation)) {
-    url.remove_suffix(kAttestation.size());
-    const auto slash = url.rfind('/');
-    if (slash == std::string_view::npos || !url.substr(0, slash).ends_with("/verify")) return std::nullopt;
-    return std::string(url.substr(slash + 1));
-  }
-  const auto slash = url.rfind('/');
-  if (slash == std::string_view::npos || !url.substr(0, slash).ends_with(kAttestation)) return std::nullopt;
-  return std::string(url.substr(slash + 1));
+Result<Address> parse_address(std::string_view url) {
+  url = url.substr(0, url.find('#'));
+  const auto scheme = url.find("://");
+  const auto authority = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const auto question = std::min(url.find('?'), url.size());
+  const auto slash = std::min(url.find('/', authority), question);
+  SKILL_VERIFIER_TRY(const auto path, decode(url.substr(slash, question - slash)));
+  auto address = address_of(split(path, '/'));
+  SKILL_VERIFIER_TRY(address.nonce, nonce_of(url.substr(std::min(question + 1, url.size()))));
+  return address;
 }
 
 Result<std::int64_t> parse_instant(const std::string& text, core::Time now) {

@@ -22,8 +22,15 @@ Result<std::string> fetch(const std::string& url, std::size_t limit = attest::kM
 /// Collateral for that quote (hexadecimal) from a PCS or PCCS at `base` (scheme, host and port), as QuoteCollateralV3
 /// with `fetchedAt`. Errors: those of dcap::collateral_key and attest::CollateralClient::fetch.
 Result<std::string> fetch_collateral(const std::string& quote, const std::string& base);
-/// The id in `…/verify/<id>/attestation` or `…/attestation/<id>`.
-std::optional<std::string> job_id_of(std::string_view url);
+/// What a URL says about the document behind it: a server that answers with another one must not pass.
+struct Address {
+  std::optional<attest::EvidenceKind>
+      kind;  ///< a job's below /verify/ and at /attestation/<id>, a service's at /attestation
+  std::optional<std::string> job_id;
+  std::optional<std::string> nonce;  ///< of the query
+};
+/// Escapes are decoded first. Errors: invalid_argument `url_invalid` for a broken escape or two nonces.
+Result<Address> parse_address(std::string_view url);
 
 /// `now`, whole seconds since 1970, or an RFC 3339 time. Errors: invalid_argument.
 Result<std::int64_t> parse_instant(const std::string& text, core::Time now);

@@ -74,10 +74,15 @@ std::string claim(const CheckReport& report, std::string_view name) {
   return found == report.says.end() ? "" : core::shorten(found->second, kShown);
 }
 
+std::string instant(const CheckReport& report) {
+  return core::to_rfc3339(core::Time(std::chrono::seconds(report.at)));
+}
+
 /// A valid proof of a failed test is still the proof of a failed test: the line that is read says both.
 std::string verdict_line(const CheckReport& report) {
   std::string text(attest::to_string(report.verdict));
   if (report.simulated) text += ", SIMULATED (the certificates end at a root that is not Intel's)";
+  text += ", as of " + instant(report);
   switch (report.verdict) {
     case attest::CheckVerdict::valid:
       if (const auto result = claim(report, "result"); !result.empty()) text += "; the attested result is " + result;
@@ -98,10 +103,9 @@ std::string verdict_line(const CheckReport& report) {
 }  // namespace
 
 std::string to_text(const CheckReport& report, bool colour) {
-  std::string text =
-      fmt::format("{}, as of {}\n", kind_of(report), core::to_rfc3339(core::Time(std::chrono::seconds(report.at))));
+  auto text = fmt::format("{}, as of {}\n", kind_of(report), instant(report));
   for (const auto& [name, value] : report.says)
-    text += fmt::format("  {:<10} {}\n", name, core::shorten(value, kShown));
+    text += fmt::format("  {:<10} {}\n", core::shorten(name, kShown), core::shorten(value, kShown));
   text += '\n';
   for (const Row& row : report.rows)
     text += line(row, colour);
@@ -115,10 +119,8 @@ std::string to_text(const CheckReport& report, bool colour) {
 std::string to_json(const CheckReport& report) {
   std::string verdict(attest::to_string(report.verdict));
   std::ranges::transform(verdict, verdict.begin(), [](char c) { return static_cast<char>(c - 'A' + 'a'); });
-  core::OrderedJson json{{"verdict", verdict},
-                         {"simulated", report.simulated},
-                         {"kind", kind_of(report)},
-                         {"at", core::to_rfc3339(core::Time(std::chrono::seconds(report.at)))}};
+  core::OrderedJson json{
+      {"verdict", verdict}, {"simulated", report.simulated}, {"kind", kind_of(report)}, {"at", instant(report)}};
   json["says"] = core::OrderedJson::object();
   for (const auto& [name, value] : report.says)
     json["says"][name] = value;

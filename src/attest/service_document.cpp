@@ -32,8 +32,11 @@ Result<void> check_digest(std::string_view name, std::string_view hex) {
 }
 
 Result<void> check_text(std::string_view name, std::string_view text) {
-  if (!text.empty() && text.size() <= kMaxText) return {};
-  return document_error(fmt::format("{} has {} bytes, must have 1 to {}", name, text.size(), kMaxText));
+  if (text.empty() || text.size() > kMaxText) {
+    return document_error(fmt::format("{} has {} bytes, must have 1 to {}", name, text.size(), kMaxText));
+  }
+  if (core::shorten(text, kMaxText) == text) return {};
+  return document_error(fmt::format("{} is '{}', which is not printable", name, core::shorten(text)));
 }
 
 Result<void> check_commit(const std::optional<std::string>& commit) {

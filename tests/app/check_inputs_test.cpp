@@ -33,12 +33,38 @@ TEST(ParseInstant, RefusesWhatIsNoTime) {
     EXPECT_FALSE(parse_instant(text, kNow)) << text;
 }
 
-TEST(JobIdOf, IsTakenFromTheTwoAddressesOfADocument) {
-  EXPECT_EQ(job_id_of("https://a.example/verify/0123/attestation"), "0123");
-  EXPECT_EQ(job_id_of("https://a.example/verify/0123/attestation?x=/y/z"), "0123");
-  EXPECT_EQ(job_id_of("https://a.example/attestation/0123"), "0123");
-  EXPECT_FALSE(job_id_of("https://a.example/attestation"));
-  EXPECT_FALSE(job_id_of("https://a.example/other/0123"));
+TEST(ParseAddress, NamesTheDocumentThatMustBeBehindIt) {
+  using attest::EvidenceKind;
+  for (const std::string path : {"/verify/0123/attestation", "/verify/0123/attestation?x=/y/z", "/attestation/0123",
+                                 "/verify/0123/%61ttestation", "/%76erify/01%323/attestation", "/verify/0123",
+                                 "/prefix/verify/0123/attestation/", "//verify//0123//attestation#/x"}) {
+    const auto address = parse_address("https://a.example" + path);
+    ASSERT_TRUE(address) << path;
+    EXPECT_EQ(address->kind, EvidenceKind::job_document) << path;
+    EXPECT_EQ(address->job_id, "0123") << path;
+  }
+  for (const std::string path : {"/attestation", "/attestation/", "/%61ttestation", "/prefix/attestation?nonce=1"}) {
+    const auto address = parse_address("https://a.example" + path);
+    ASSERT_TRUE(address) << path;
+    EXPECT_EQ(address->kind, EvidenceKind::service_document) << path;
+    EXPECT_FALSE(address->job_id) << path;
+  }
+  for (const std::string path : {"", "/", "/other/0123", "?x=/verify/0123/attestation", "/quote.json"}) {
+    const auto address = parse_address("https://a.example" + path);
+    ASSERT_TRUE(address) << path;
+    EXPECT_FALSE(address->kind || address->job_id) << path;
+  }
+  EXPECT_EQ(parse_address("https://a.example/verify/%zz/attestation").error().id, "url_invalid");
+}
+
+TEST(ParseAddress, TakesTheNonceOfTheQuery) {
+  const auto nonce = [](const std::string& query) { return parse_address("http://a/attestation" + query)->nonce; };
+  EXPECT_EQ(nonce("?nonce=abc"), "abc");
+  EXPECT_EQ(nonce("?a=b&%6eonce=a%20b#nonce=c"), "a b");
+  EXPECT_EQ(nonce("?nonce"), "");
+  EXPECT_EQ(nonce("?once=abc"), std::nullopt);
+  EXPECT_EQ(nonce(""), std::nullopt);
+  EXPECT_FALSE(parse_address("http://a/attestation?nonce=a&nonce=b"));
 }
 
 TEST(Fetch, GivesTheBodyOfA200) {

@@ -48,20 +48,22 @@ TEST(CheckText, HasOneLineForEachRowWithItsMarkAndBothValues) {
   EXPECT_NE(text.find("✗ Title of two           a detail: expected bb, found cc\n"), std::string::npos) << text;
   EXPECT_NE(text.find("– Title of three"), std::string::npos) << text;
   EXPECT_NE(text.find("2025-06-19T10:32:27"), std::string::npos) << text;
-  EXPECT_EQ(last_line(text), "INVALID; failed: Title of two");
+  EXPECT_EQ(last_line(text), "INVALID, as of 2025-06-19T10:32:27.000Z; failed: Title of two");
   EXPECT_EQ(text.find('\033'), std::string::npos);
   EXPECT_NE(to_text(made, true).find("\033[31m✗"), std::string::npos);
 }
 
 TEST(CheckText, EndsWithTheVerdictAndTheResultThatItIsAbout) {
   auto made = report(CheckVerdict::valid);
-  EXPECT_EQ(last_line(to_text(made, false)), "VALID; the attested result is PASSED");
+  EXPECT_EQ(last_line(to_text(made, false)), "VALID, as of 2025-06-19T10:32:27.000Z; the attested result is PASSED");
   made.not_pinned = {"app compose", "nonce"};
-  EXPECT_EQ(last_line(to_text(made, false)), "VALID; the attested result is PASSED; not pinned: app compose, nonce");
+  EXPECT_EQ(last_line(to_text(made, false)),
+            "VALID, as of 2025-06-19T10:32:27.000Z; the attested result is PASSED; not pinned: app compose, nonce");
   made.verdict = CheckVerdict::incomplete;
   made.rows.push_back(row("two", Outcome::not_checked, true));
   made.missing = {"two"};
-  EXPECT_EQ(last_line(to_text(made, false)), "INCOMPLETE; not checked: Title of two; not pinned: app compose, nonce");
+  EXPECT_EQ(last_line(to_text(made, false)),
+            "INCOMPLETE, as of 2025-06-19T10:32:27.000Z; not checked: Title of two; not pinned: app compose, nonce");
 }
 
 TEST(CheckText, SaysSimulatedWhateverTheVerdict) {
@@ -75,7 +77,7 @@ TEST(CheckText, SaysSimulatedWhateverTheVerdict) {
 
 TEST(CheckText, LetsNoControlCharacterOfTheEvidenceThrough) {
   auto made = report(CheckVerdict::valid);
-  made.says = {{"skill", "evil\033[2J\nVALID"}, {"result", "\r\b"}};
+  made.says = {{"skill", "evil\033[2J\nVALID"}, {"result", "\r\b"}, {"runtime \033[8m\nVALID\n", "x"}};
   made.rows.push_back(row("two", Outcome::failed, true, "\033[1m", "a\nb"));
   const auto text = to_text(made, false);
   EXPECT_EQ(text.find('\033'), std::string::npos);

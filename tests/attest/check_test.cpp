@@ -40,13 +40,15 @@ TEST(Check, CallsADocumentValidUnderItsRootAndSaysThatItIsSimulated) {
 
 TEST(Check, NamesWhatTheCallerDidNotPin) {
   const auto loose = check_document(job_document(), trusting());
-  EXPECT_EQ(loose.not_pinned, (std::vector<std::string>{"app compose", "OS image", "package"}));
+  EXPECT_EQ(loose.not_pinned, (std::vector<std::string>{"app compose", "OS image", "package", "time"}));
   for (const char* const id :
        {"compose-hash", "app-id", "key-provider", "os-image", "measurements", "subject", "nonce"}) {
     EXPECT_EQ(row(loose, id).outcome, Outcome::not_checked) << id;
     EXPECT_FALSE(row(loose, id).demanded) << id;
   }
-  const auto strict = check_document(job_document(), pinned());
+  auto everything = pinned();
+  everything.at = made_at();
+  const auto strict = check_document(job_document(), everything);
   EXPECT_EQ(strict.verdict, CheckVerdict::valid) << failures(strict);
   EXPECT_TRUE(strict.not_pinned.empty());
   for (const auto& one : strict.rows)
@@ -214,6 +216,8 @@ TEST(Check, RefusesWhatTheCallerExpectedOtherwise) {
   const std::vector<std::pair<std::string, std::function<void(Expectations&)>>> changes = {
       {"subject", [](auto& e) { e.package->tree_digest[0] = '0'; }},
       {"document", [](auto& e) { e.job_id = "4567"; }},
+      {"document", [](auto& e) { e.kind = EvidenceKind::service_document; }},
+      {"tcb", [](auto& e) { e.min_evaluation = 1'000'000; }},
       {"nonce", [](auto& e) { e.nonce = "another"; }},
       {"compose-hash", [](auto& e) { e.app_compose = "{}"; }},
       {"compose-hash", [](auto& e) { e.compose_hash = std::string(64, '0'); }},
@@ -284,6 +288,7 @@ TEST(Check, TakesAServiceDocumentWithTheCallersNonce) {
   const auto document = service_document("my nonce");
   auto expected = pinned();
   expected.package.reset();
+  expected.job_id.reset();
   expected.nonce = "my nonce";
   const auto report = check_document(document, expected);
   EXPECT_EQ(report.verdict, CheckVerdict::valid) << failures(report);
@@ -291,13 +296,18 @@ TEST(Check, TakesAServiceDocumentWithTheCallersNonce) {
   EXPECT_EQ(row(report, "service-document").outcome, Outcome::passed);
   const auto loose = check_document(document, trusting());
   EXPECT_EQ(loose.verdict, CheckVerdict::valid) << failures(loose);
-  EXPECT_EQ(loose.not_pinned, (std::vector<std::string>{"app compose", "OS image", "nonce"}));
+  EXPECT_EQ(loose.not_pinned, (std::vector<std::string>{"app compose", "OS image", "nonce", "time"}));
+  EXPECT_EQ(loose.at, made_at());
+  // Whoever gives a nonce asks for today's answer.
+  EXPECT_EQ(report.at, made_at() + 60);
+  EXPECT_TRUE(report.not_pinned.empty());
 }
 
 TEST(Check, RefusesEveryMutatedMemberOfAServiceDocumentByItsRow) {
   const auto document = service_document("my nonce");
   auto expected = pinned();
   expected.package.reset();
+  expected.job_id.reset();
   expected.nonce = "my nonce";
   const std::vector<Mutation> mutations = {
       {"/timestamp", 4, "document"},
@@ -367,6 +377,73 @@ TEST(Check, TakesAGetQuoteResponse) {
   changed = response;
   changed.erase("report_data");
   EXPECT_EQ(check_document(changed, expected).verdict, CheckVerdict::valid);
+}
+
+TEST(Check, RefusesAnotherKindOfEvidenceThanItsAddressNames) {
+  const auto data = report_data(kResultTag, "x");
+  const Document response{{"quote", test::quote_hex(data)}, {"event_log", test::platform().event_log()}};
+  const std::vector<std::string> answers = {response.dump(), test::quote_hex(data),
+                                            core::dump_json(service_document("my nonce"))};
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto evidence = parse_evidence(answers[i]);
+    ASSERT_TRUE(evidence);
+    auto expected = trusting();
+    expected.collateral = job_document()["collateral"].dump();
+    EXPECT_EQ(check(*evidence, expected, made_at()).verdict, CheckVerdict::valid) << i;
+    expected.job_id = "0123";
+    EXPECT_TRUE(failed(check(*evidence, expected, made_at()), "document")) << i;
+    expected.job_id.reset();
+    expected.kind = EvidenceKind::job_document;
+    const auto report = check(*evidence, expected, made_at());
+    EXPECT_TRUE(failed(report, "document")) << i;
+    EXPECT_EQ(report.missing, std::vector<std::string>{"statement"}) << i;
+  }
+  auto expected = trusting();
+  expected.kind = EvidenceKind::service_document;
+  const auto job = check_document(job_document(), expected);
+  EXPECT_TRUE(failed(job, "document"));
+  EXPECT_EQ(job.missing, std::vector<std::string>{"service-document"});
+  EXPECT_EQ(check_document(service_document("n"), expected).verdict, CheckVerdict::valid);
+}
+
+TEST(Check, IsIncompleteWithoutAnEventLogAndNamesTheRows) {
+  const auto data = report_data(kResultTag, "x");
+  auto expected = trusting();
+  expected.collateral = job_document()["collateral"].dump();
+  for (const Document& log : {Document(), Document("")}) {
+    const Document response{{"quote", test::quote_hex(data)}, {"event_log", log}};
+    const auto report = check_document(response, expected);
+    EXPECT_EQ(report.verdict, CheckVerdict::incomplete) << failures(report);
+    EXPECT_EQ(report.missing, (std::vector<std::string>{"event-log", "rtmr3"}));
+    auto document = job_document();
+    document["attestation"]["eventLog"] = log;
+    EXPECT_EQ(check_document(document, trusting()).missing, (std::vector<std::string>{"event-log", "rtmr3"}));
+  }
+  const auto absent = check_document(Document{{"quote", test::quote_hex(data)}}, expected);
+  EXPECT_EQ(absent.verdict, CheckVerdict::incomplete) << failures(absent);
+}
+
+TEST(Check, ComparesMrConfigIdOfFormThreeWithItsDocument) {
+  const auto& platform = test::platform();
+  const auto text = Document{{"app_id", core::to_hex(platform.app_id())},
+                             {"compose_hash", core::to_hex(platform.compose_hash())},
+                             {"key_provider", "kms"}}
+                        .dump();
+  const auto id = "03" + core::sha256_hex(std::string("dstack-mr-config-v3:\0", 21) + text) + std::string(30, '0');
+  auto document = job_document();
+  auto quote = document["attestation"]["quote"].get<std::string>();
+  document["attestation"]["quote"] = quote.replace(2 + 2 * 232, id.size(), id);
+  const auto absent = row(check_document(document, trusting()), "mr-config-id");
+  EXPECT_EQ(absent.outcome, Outcome::not_checked);
+  EXPECT_NE(absent.detail.find("mr_config"), std::string::npos) << absent.detail;
+  auto config = Document::parse(platform.vm_config());
+  config["mr_config"] = text;
+  document["attestation"]["vmConfig"] = config.dump();
+  const auto same = row(check_document(document, trusting()), "mr-config-id");
+  EXPECT_EQ(same.outcome, Outcome::passed) << same.detail;
+  config["mr_config"] = text + " ";
+  document["attestation"]["vmConfig"] = config.dump();
+  EXPECT_TRUE(failed(check_document(document, trusting()), "mr-config-id"));
 }
 
 TEST(ParseAccepted, AlwaysHasUpToDateAndNeverRevoked) {

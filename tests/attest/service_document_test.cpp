@@ -74,6 +74,8 @@ TEST(ServiceDocument, IsNotBuiltFromValuesWithoutAPlaceInIt) {
       {"publicKeys", [](auto& d) { d.public_keys.emplace_back(); }},
       {"publicKeys", [](auto& d) { d.public_keys.assign(65, "k"); }},
       {"runtimes.name", [](auto& d) { d.runtimes[0].name.clear(); }},
+      {"runtimes.name", [](auto& d) { d.runtimes[0].name = "node\033[2J"; }},
+      {"runtimes.name", [](auto& d) { d.runtimes[0].name = "node\nVALID"; }},
       {"runtimes.imageId", [](auto& d) { d.runtimes[0].image_id = std::string(64, 'e'); }},
       {"twice", [](auto& d) { d.runtimes[1].name = d.runtimes[0].name; }},
       {"1024", [](auto& d) { d.runtimes.resize(1025); }},

@@ -79,19 +79,41 @@ TEST(ParseAttestation, NamesWhatItDoesNotRead) {
 }
 
 TEST(ParseEvidenceBundle, TakesTheAgentsAnswer) {
-  const auto bundle =
-      parse_evidence_bundle(R"({"quote":"0x0400","event_log":"[]","vm_config":"{}","attestation":"00"})");
+  const auto bundle = parse_evidence_bundle(R"({"quote":"0x0400","event_log":"[]","vm_config":"{}","attestation":""})");
   ASSERT_TRUE(bundle) << bundle.error().message;
   EXPECT_EQ(bundle->quote, (Bytes{4, 0}));
   EXPECT_EQ(bundle->vm_config, "{}");
   EXPECT_FALSE(bundle->report_data);
+  EXPECT_TRUE(bundle->has_event_log);
+}
+
+TEST(ParseEvidenceBundle, RefusesAnAttestationOfAnotherQuoteBesideTheQuote) {
+  const auto with = [](std::string_view quote, const Bytes& attestation, const char* log) {
+    return parse_evidence_bundle(R"({"quote":")" + core::to_hex(core::as_bytes(quote)) + R"(","event_log":)" + log +
+                                 R"(,"attestation":")" + core::to_hex(attestation) + R"("})");
+  };
+  EXPECT_TRUE(with("the quote", scale(), R"("[]")"));
+  EXPECT_EQ(with("a quote", scale(), R"("[]")").error().id, "evidence_ambiguous");
+  EXPECT_EQ(with("the quote", Bytes{0}, R"("[]")").error().id, "attestation_invalid");
+  const auto lent = with("the quote", scale(), "null");
+  ASSERT_TRUE(lent);
+  EXPECT_TRUE(lent->has_event_log);
+  EXPECT_EQ(lent->event_log.events.size(), 1u);
+}
+
+TEST(ParseEvidenceBundle, SaysWhereAQuoteCameWithoutAnEventLog) {
+  for (const std::string log : {"", R"(,"event_log":null)", R"(,"event_log":"")"}) {
+    const auto bundle = parse_evidence_bundle(R"({"quote":"04")" + log + "}");
+    ASSERT_TRUE(bundle) << log;
+    EXPECT_FALSE(bundle->has_event_log) << log;
+  }
 }
 
 TEST(ParseEvidenceBundle, RefusesWhatIsNotEvidence) {
-  for (const std::string text : {"", "[]", "{}", R"({"quote":""})", R"({"quote":"040"})", R"({"quote":"zz"})",
-                                 R"({"quote":1})", R"({"quote":"04","event_log":[]})", R"({"quote":"04"})",
-                                 R"({"quote":"04","event_log":"[]","report_data":"12"})",
-                                 R"({"quote":"04","event_log":"[]","vm_config":{}})", R"({"attestation":"zz"})"}) {
+  for (const std::string text :
+       {"", "[]", "{}", R"({"quote":""})", R"({"quote":"040"})", R"({"quote":"zz"})", R"({"quote":1})",
+        R"({"quote":"04","event_log":[]})", R"({"quote":"04","event_log":"[]","report_data":"12"})",
+        R"({"quote":"04","event_log":"[]","vm_config":{}})", R"({"attestation":"zz"})"}) {
     EXPECT_FALSE(parse_evidence_bundle(text)) << text;
   }
 }

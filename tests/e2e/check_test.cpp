@@ -274,23 +274,47 @@ TEST_F(CheckQuote, TakesItsPartsFromFiles) {
 
 TEST_F(CheckQuote, AnswersAWrongCommandLineWith64AndALostInputWith3) {
   const std::string file = file_.string();
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{},
-                                                                                         {file, "--quote", file},
-                                                                                         {file, "--event-log", file},
-                                                                                         {file, "--app-id", "00"},
-                                                                                         {file, "--compose-hash", "zz"},
-                                                                                         {file, "--at", "yesterday"},
-                                                                                         {file, "--accept", "Revoked"},
-                                                                                         {file, "--nonce", "\n"},
-                                                                                         {file, "--app-id", ""},
-                                                                                         {file, "--package", ""},
-                                                                                         {file, "--nonce="},
-                                                                                         {file, "--pccs", "ftp://host"},
-                                                                                         {file, "--frobnicate"}})
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {file, "--quote", file},
+                                             {file, "--event-log", file},
+                                             {file, "--app-id", "00"},
+                                             {file, "--compose-hash", "zz"},
+                                             {file, "--at", "yesterday"},
+                                             {file, "--accept", "Revoked"},
+                                             {file, "--nonce", "\n"},
+                                             {file, "--app-id", ""},
+                                             {file, "--package", ""},
+                                             {file, "--nonce="},
+                                             {file, "--pccs", "ftp://host"},
+                                             {file, "--key-provider", "kms:"},
+                                             {file, "--key-provider", "kms:0g"},
+                                             {file, "--min-evaluation", "-1"},
+                                             {"http://127.0.0.1:1/attestation?nonce="},
+                                             {"http://127.0.0.1:1/%zz"},
+                                             {file, "--frobnicate"}})
     EXPECT_EQ(check(arguments).exit_code, 64) << (arguments.empty() ? "" : arguments.back());
   EXPECT_EQ(check({(work_.path() / "absent").string()}).exit_code, 3);
   EXPECT_EQ(check({file, "--collateral", (work_.path() / "absent").string()}).exit_code, 3);
   EXPECT_EQ(check({"http://127.0.0.1:1/attestation"}).exit_code, 3);
+}
+
+TEST_F(CheckQuote, ComparesAKeyProvidersIdAsBytes) {
+  const std::vector<std::string> trusted = {file_.string(), "--trust-root",           state("root_ca.pem"),
+                                            "--collateral", state("collateral.json"), "--json"};
+  const Json says = Json::parse(check(trusted).out);
+  std::string provider;
+  for (const Json& row : says.at("rows"))
+    if (row.at("id") == "key-provider") provider = row.at("detail");
+  provider = provider.substr(0, provider.find(';'));
+  ASSERT_NE(provider.find(':'), std::string::npos) << says.dump();
+  std::transform(provider.begin() + static_cast<std::ptrdiff_t>(provider.find(':')), provider.end(),
+                 provider.begin() + static_cast<std::ptrdiff_t>(provider.find(':')),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  auto arguments = trusted;
+  arguments.insert(arguments.end(), {"--key-provider", provider});
+  const Finished upper = check(arguments);
+  EXPECT_EQ(upper.exit_code, 0) << provider << upper.out << upper.err;
 }
 
 TEST_F(CheckQuote, IsInspectedFieldByField) {

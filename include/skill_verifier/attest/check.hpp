@@ -36,7 +36,8 @@ struct Expectations {
     std::optional<std::string> archive_sha256;
   };
   std::optional<Package> package;
-  std::optional<std::string> job_id;
+  std::optional<EvidenceKind> kind;   ///< what the address names; other evidence is refused
+  std::optional<std::string> job_id;  ///< only a job document has one
   std::optional<std::string> nonce;
   std::optional<std::string> app_compose;   ///< bytes of app-compose.json as they were deployed
   std::optional<std::string> compose_hash;  ///< 32 bytes
@@ -48,7 +49,9 @@ struct Expectations {
   std::optional<std::string> collateral;  ///< JSON text; used instead of the document's own
   std::optional<Bytes> trust_root;        ///< DER; used instead of Intel's: what is found is then called simulated
   std::vector<std::string> accepted;      ///< TCB statuses; empty: UpToDate only
-  /// Seconds since 1970; absent: the moment at which the collateral says that it was fetched, else now.
+  std::uint32_t min_evaluation = 0;       ///< least tcbEvaluationDataNumber of the collateral
+  /// Seconds since 1970; absent: now where a service answered a nonce, else the moment at which the collateral says
+  /// that it was fetched, else now.
   std::optional<std::int64_t> at;
 };
 
@@ -62,9 +65,10 @@ Result<Bytes> parse_trust_root(std::string_view text);
 struct CheckReport {
   std::optional<EvidenceKind> kind;  ///< absent where the evidence could not be read
   CheckVerdict verdict = CheckVerdict::invalid;
-  bool simulated = false;                                 ///< the chain ends at a root that is not Intel's
-  std::int64_t at = 0;                                    ///< seconds since 1970: the instant of every validity check
-  std::vector<Row> rows;                                  ///< in TRUST.md §5's order
+  bool simulated = false;     ///< the chain ends at a root that is not Intel's
+  std::int64_t at = 0;        ///< seconds since 1970: the instant of every validity check
+  bool time_claimed = false;  ///< `at` is the evidence's own word: whoever wrote it chose it
+  std::vector<Row> rows;      ///< in TRUST.md §5's order
   std::vector<std::pair<std::string, std::string>> says;  ///< what the evidence claims, worth as much as the verdict
   std::vector<std::string> missing;                       ///< ids of demanded rows that were not checked
   std::vector<std::string> not_pinned;                    ///< what the caller named no expectation for

@@ -16,14 +16,16 @@ inline constexpr std::size_t kMaxAttestationBytes = 2u << 20;
 struct EvidenceBundle {
   Bytes quote;
   EventLog event_log;
+  bool has_event_log = true;                                ///< false: it came without one, and event_log is empty
   std::string vm_config;                                    ///< JSON text, possibly empty
   std::optional<std::array<std::uint8_t, 64>> report_data;  ///< the wrapper's word: compare with the quote's
 };
 
 /// A GetQuote response, a dstack-verifier request, or an Attest response: JSON with quote (hex, `0x` accepted) and
-/// event_log (a string with JSON, never an array), or with `attestation` (hex). Where there is a quote, an attestation
-/// beside it is not read. Errors: too_large, invalid_argument `evidence_invalid`, and those of parse_event_log and
-/// parse_attestation.
+/// event_log (a string with JSON, never an array), or with `attestation` (hex). Where there is a quote,
+/// an attestation beside it must hold the same one, and lends its event log and configuration where the quote has none
+/// (null, "" or absent). Errors: too_large, invalid_argument `evidence_invalid`, rejected `evidence_ambiguous`, and
+/// those of parse_event_log and parse_attestation.
 Result<EvidenceBundle> parse_evidence_bundle(std::string_view json);
 
 /// The SCALE form ("V0") of dstack's attestation. Its two event lists must agree. Errors: too_large, invalid_argument

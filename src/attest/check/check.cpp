@@ -13,6 +13,19 @@ namespace {
 constexpr const char* kQuoteRows[] = {"quote",           "time",      "trust-root", "certificates", "collateral",
                                       "quoting-enclave", "signature", "tcb",        "td-attributes"};
 
+/// The kind of document that the caller asked for: who asked for a job's must not be content with another quote.
+std::optional<EvidenceKind> kind_named(const Expectations& expected) {
+  if (expected.kind) return expected.kind;
+  return expected.job_id ? std::optional(EvidenceKind::job_document) : std::nullopt;
+}
+
+void check_kind(const Evidence& evidence, const Expectations& expected, Rows& rows) {
+  const auto kind = kind_named(expected);
+  if (!kind || *kind == evidence.kind) return;
+  rows.fail("document", "it is another kind of evidence than its address names", std::string(to_string(*kind)),
+            std::string(to_string(evidence.kind)));
+}
+
 /// Without these nothing is called valid; the caller's expectations come on top.
 void demand_rows(const Evidence& evidence, const Expectations& expected, Rows& rows) {
   for (const auto* const id : kQuoteRows)
@@ -26,6 +39,10 @@ void demand_rows(const Evidence& evidence, const Expectations& expected, Rows& r
   if (evidence.kind != EvidenceKind::quote) {
     for (const auto* const id : {"event-log", "rtmr3"})
       rows.demand(id);
+  }
+  if (const auto kind = kind_named(expected)) {
+    rows.demand("document");
+    rows.demand(*kind == EvidenceKind::service_document ? "service-document" : "statement");
   }
   if (expected.package) rows.demand("subject");
   if (expected.nonce) rows.demand("nonce");
@@ -53,12 +70,13 @@ void check_report_data(const Evidence& evidence, const std::string& content, con
 }
 
 /// What a stranger could have chosen freely and the caller named nothing for.
-std::vector<std::string> unpinned(const Evidence& evidence, const Expectations& expected) {
+std::vector<std::string> unpinned(const Evidence& evidence, const Expectations& expected, bool time_claimed) {
   std::vector<std::string> names;
   if (!expected.app_compose && !expected.compose_hash) names.emplace_back("app compose");
   if (!expected.os_image && !expected.measurements) names.emplace_back("OS image");
   if (evidence.kind == EvidenceKind::job_document && !expected.package) names.emplace_back("package");
   if (evidence.kind == EvidenceKind::service_document && !expected.nonce) names.emplace_back("nonce");
+  if (time_claimed) names.emplace_back("time");
   return names;
 }
 
@@ -72,7 +90,7 @@ void conclude(const Evidence& evidence, const Expectations& expected, const Rows
   report.verdict = failed                   ? CheckVerdict::invalid
                    : report.missing.empty() ? CheckVerdict::valid
                                             : CheckVerdict::incomplete;
-  report.not_pinned = unpinned(evidence, expected);
+  report.not_pinned = unpinned(evidence, expected, report.time_claimed);
 }
 
 }  // namespace
@@ -94,6 +112,7 @@ CheckReport check(const Evidence& evidence, const Expectations& expected, std::i
   report.kind = evidence.kind;
   Rows rows(evidence.kind);
   demand_rows(evidence, expected, rows);
+  check_kind(evidence, expected, rows);
   std::string content;
   const bool is_job = evidence.kind == EvidenceKind::job_document;
   const bool is_service = evidence.kind == EvidenceKind::service_document;

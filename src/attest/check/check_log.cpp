@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "attest/check/json_member.hpp"
 #include "skill_verifier/dcap/measurements.hpp"
 #include "skill_verifier/dcap/os_image.hpp"
 
@@ -72,14 +73,27 @@ void replay_registers(const Context& context, const dcap::Replay& replay) {
   }
 }
 
+/// What MRCONFIGID of form 3 is the hash of: a member of the sys-config that came as vm_config. The compose file is not
+/// it, for the document holds that file's hash.
+std::optional<std::string> mr_config_document(const Evidence& evidence) {
+  if (!evidence.vm_config) return std::nullopt;
+  const auto config = core::parse_json(*evidence.vm_config, {.depth = 16, .bytes = dcap::kMaxVmConfigBytes});
+  return config ? text_member(*config, "mr_config") : std::nullopt;
+}
+
 void check_mr_config(const Context& context, const dcap::RuntimeClaims& claims) {
-  const auto config = dcap::check_mr_config_id(context.quoted.mr_config_id, claims);
+  const auto document = mr_config_document(context.evidence);
+  const auto config = dcap::check_mr_config_id(context.quoted.mr_config_id, claims, document);
   const auto form = dcap::to_string(config.form);
   if (!config.findings.empty()) {
     return context.rows.fail("mr-config-id", join(config.findings), config.expected ? to_hex(*config.expected) : "",
                              to_hex(config.quoted));
   }
-  if (!config.checked) return context.rows.skip("mr-config-id", fmt::format("its form is {}", form));
+  if (!config.checked) {
+    const bool lacking = config.form == dcap::MrConfigForm::document;
+    return context.rows.skip("mr-config-id", fmt::format("its form is {}{}", form,
+                                                         lacking ? ", and vm_config has no mr_config to compare" : ""));
+  }
   context.rows.pass("mr-config-id", fmt::format("agrees with the log, form {}", form), to_hex(config.quoted));
 }
 
@@ -220,7 +234,8 @@ void check_log(const Evidence& evidence, const Expectations& expected, const dca
                Rows& rows) {
   const auto quoted = measurements_of(quote.td);
   const Context context{evidence, expected, quoted, rows};
-  if (!evidence.event_log && !evidence.events) return check_without_log(context, "there is no event log");
+  const bool logged = evidence.events || (evidence.event_log && !evidence.event_log->empty());
+  if (!logged) return check_without_log(context, "there is no event log");
   const auto parsed =
       evidence.events ? Result<dcap::EventLog>(*evidence.events) : dcap::parse_event_log(*evidence.event_log);
   if (!parsed) {

@@ -49,10 +49,14 @@ Result<std::optional<std::int64_t>> recorded_instant(const std::string& collater
 
 /// A quote has no time of its own. By default its collateral's is taken, so that evidence can be checked for as long as
 /// it is kept; whoever wants today's answer says so.
-void choose_instant(const std::optional<std::string>& collateral, const Expectations& expected, std::int64_t now,
-                    CheckReport& report, Rows& rows) {
+void choose_instant(const Evidence& evidence, const Expectations& expected, std::int64_t now, CheckReport& report,
+                    Rows& rows) {
+  const auto& collateral = expected.collateral ? expected.collateral : evidence.collateral;
   report.at = expected.at.value_or(now);
   if (expected.at) return rows.pass("time", "the time that was asked for", to_text(report.at));
+  if (evidence.kind == EvidenceKind::service_document && expected.nonce) {
+    return rows.pass("time", "now: a nonce asks for an answer of today", to_text(now));
+  }
   const auto recorded = collateral ? recorded_instant(*collateral) : std::optional<std::int64_t>();
   if (!recorded) return rows.fail("time", "the collateral's fetchedAt: " + recorded.error().message);
   if (!*recorded) return rows.pass("time", "now", to_text(now));
@@ -61,6 +65,7 @@ void choose_instant(const std::optional<std::string>& collateral, const Expectat
                      to_text(**recorded));
   }
   report.at = **recorded;
+  report.time_claimed = !expected.collateral;
   rows.pass("time", "when the collateral says that it was fetched (--at now for today)", to_text(report.at));
 }
 
@@ -76,6 +81,7 @@ void check_trust_root(const dcap::Quote& quote, const dcap::TrustRoot& root, Che
 
 dcap::Policy make_policy(const Expectations& expected) {
   dcap::Policy policy;
+  policy.min_evaluation_data_number = expected.min_evaluation;
   for (const auto& name : expected.accepted)
     if (const auto status = dcap::parse_tcb_status(name); status && *status != dcap::TcbStatus::revoked)
       policy.accepted.insert(*status);
@@ -155,7 +161,7 @@ void check_without_collateral(const dcap::Quote& quote, const dcap::Policy& poli
 std::optional<dcap::Quote> check_quote(const Evidence& evidence, const Expectations& expected, std::int64_t now,
                                        CheckReport& report, Rows& rows) {
   const auto& text = expected.collateral ? expected.collateral : evidence.collateral;
-  choose_instant(text, expected, now, report, rows);
+  choose_instant(evidence, expected, now, report, rows);
   if (!evidence.quote) {
     rows.skip("quote", "there is no quote");
     return std::nullopt;

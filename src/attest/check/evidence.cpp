@@ -146,7 +146,7 @@ Result<Evidence> read_bundle(std::string_view text) {
   Evidence evidence;
   evidence.kind = EvidenceKind::bundle;
   evidence.quote = core::to_hex(bundle.quote);
-  evidence.events = std::move(bundle.event_log);
+  if (bundle.has_event_log) evidence.events = std::move(bundle.event_log);
   evidence.vm_config = std::move(bundle.vm_config);
   if (bundle.report_data) evidence.report_data = core::to_hex(*bundle.report_data);
   return evidence;

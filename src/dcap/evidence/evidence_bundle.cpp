@@ -149,6 +149,18 @@ Result<void> check_encoding(ByteView attestation) {
   return {};
 }
 
+/// Readers differ in which of the two they take, so they must not say different things.
+Result<void> add_attestation(ByteView attestation, EvidenceBundle& bundle) {
+  SKILL_VERIFIER_TRY(auto other, parse_attestation(attestation));
+  if (other.quote != bundle.quote) {
+    return Error{Errc::rejected, "evidence_ambiguous", "the evidence has a quote, and an attestation with another one"};
+  }
+  if (!bundle.has_event_log) bundle.event_log = std::move(other.event_log);
+  bundle.has_event_log = true;
+  if (bundle.vm_config.empty()) bundle.vm_config = std::move(other.vm_config);
+  return {};
+}
+
 }  // namespace
 
 Result<EvidenceBundle> parse_attestation(ByteView attestation) {
@@ -183,14 +195,20 @@ Result<EvidenceBundle> parse_evidence_bundle(std::string_view json) {
   if (!document->is_object()) return evidence_error("the evidence is not a JSON object");
   EvidenceBundle bundle;
   SKILL_VERIFIER_TRY(bundle.quote, hex(*document, "quote"));
+  SKILL_VERIFIER_TRY(const auto attestation, hex(*document, "attestation"));
   if (bundle.quote.empty()) {
-    SKILL_VERIFIER_TRY(const auto attestation, hex(*document, "attestation"));
     if (attestation.empty()) return evidence_error("the evidence has neither quote nor attestation");
     return parse_attestation(attestation);
   }
   SKILL_VERIFIER_TRY(const auto log, text(*document, "event_log"));
-  SKILL_VERIFIER_TRY(bundle.event_log, parse_event_log(log));
+  bundle.has_event_log = !log.empty();
+  if (bundle.has_event_log) {
+    SKILL_VERIFIER_TRY(bundle.event_log, parse_event_log(log));
+  }
   SKILL_VERIFIER_TRY(bundle.vm_config, text(*document, "vm_config"));
+  if (!attestation.empty()) {
+    SKILL_VERIFIER_TRY_VOID(add_attestation(attestation, bundle));
+  }
   SKILL_VERIFIER_TRY(const auto report_data, hex(*document, "report_data"));
   bundle.report_data = fixed<64>(report_data);
   if (!bundle.report_data && !report_data.empty()) {
