@@ -99,8 +99,7 @@ awaitable<Appraisal> Appraiser::appraise(std::string quote_hex, core::Duration l
   } else if (const auto key = dcap::collateral_key(*bytes); !key) {
     note = fmt::format("No collateral: {}", key.error().message);
   } else {
-    const PlatformKey platform{key->fmspc, key->pck_ca};
-    const auto got = co_await cache_.get(platform, limit);
+    const auto got = co_await cache_.get(*key, limit);
     if (got)
       collateral = (*got)->json;
     else

@@ -107,7 +107,7 @@ class JobCollateralTest : public ServiceTest {
   std::optional<attest::Appraisal> appraisal(const std::string& id) { return await(service_->appraisal(find(id))); }
 
   std::string text_;
-  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](attest::PlatformKey) { return fetch(); }, {}};
+  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](dcap::CollateralKey) { return fetch(); }, {}};
   attest::Appraiser appraiser_{pool_, clock_, cache_, true};
 };
 
