@@ -216,7 +216,7 @@ Result<void> reconcile(Database& database, const StoreFiles& files) {
 }
 
 /// Most skills. A batch of such changes still is a few megabytes of memory.
-constexpr std::uintmax_t kMostBytesInRow = 64 * 1024;
+constexpr std::uintmax_t kMostBytesInRow = std::uintmax_t{64} * 1024;
 
 class SqliteStore final : public JobStore {
  public:
