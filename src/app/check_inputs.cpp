@@ -82,7 +82,7 @@ core::awaitable<void> get(net::HttpClient& client, std::string target, Result<ne
   answer = co_await client.send(std::move(request));
 }
 
-core::awaitable<void> get_collateral(attest::CollateralClient& client, attest::PlatformKey key,
+core::awaitable<void> get_collateral(attest::CollateralClient& client, dcap::CollateralKey key,
                                      Result<attest::FetchedCollateral>& answer) {
   answer = co_await client.fetch(std::move(key));
 }
@@ -179,8 +179,7 @@ Result<std::string> fetch_collateral(const std::string& quote, const std::string
     options.base = net::to_string(endpoint);
     attest::CollateralClient client(io.get_executor(), clock, std::move(options));
     core::TaskGroup tasks(io.get_executor());
-    tasks.spawn("collateral",
-                get_collateral(client, attest::PlatformKey{std::move(key.fmspc), std::move(key.pck_ca)}, answer));
+    tasks.spawn("collateral", get_collateral(client, std::move(key), answer));
     io.run();
   }
   if (!answer) return core::with_context(answer.error(), core::shorten(base));

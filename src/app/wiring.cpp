@@ -55,7 +55,7 @@ void make_appraiser(Wiring& wiring, const Config& config) {
   if (!config.pccs.empty()) options.base = config.pccs;
   auto executor = wiring.io.get_executor();
   wiring.collateral_client = std::make_unique<attest::CollateralClient>(executor, wiring.clock, options);
-  auto fetch = [&client = *wiring.collateral_client](attest::PlatformKey key) { return client.fetch(std::move(key)); };
+  auto fetch = [&client = *wiring.collateral_client](dcap::CollateralKey key) { return client.fetch(std::move(key)); };
   wiring.collateral = std::make_unique<attest::CollateralCache>(executor, wiring.clock, std::move(fetch),
                                                                 attest::CollateralCacheOptions{});
   // A service of the operator's own may know platforms under a root of their own.

@@ -16,6 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kFinished = ".json";
+constexpr const char* kUnfinished = ".tmp";
+
 bool is_digest(std::string_view text) {
   return text.size() == 64 &&
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -78,12 +81,12 @@ Appraisal appraise_quote(ByteView quote, const std::optional<std::string>& colla
 Result<std::string> CollateralFiles::keep(const std::string& text) const {
   const Error failed(Errc::unavailable, "collateral_not_stored", "the collateral cannot be written");
   std::string digest = core::sha256_hex(text);
-  const fs::path file = directory_ / (digest + ".json");
+  const fs::path file = directory_ / (digest + kFinished);
   std::error_code error;
   if (fs::exists(file, error)) return digest;
   fs::create_directories(directory_, error);
   // Renamed when it is whole: a crash leaves no file under a digest that it has not.
-  const fs::path unfinished = directory_ / (core::random_hex(8) + ".tmp");
+  const fs::path unfinished = directory_ / (core::random_hex(8) + kUnfinished);
   std::ofstream out(unfinished, std::ios::binary);
   out << text;
   out.close();
@@ -96,10 +99,34 @@ Result<std::string> CollateralFiles::keep(const std::string& text) const {
 Result<std::string> CollateralFiles::read(const std::string& sha256) const {
   const Error missing(Errc::not_found, "collateral_missing", "the collateral is not there any more");
   if (!is_digest(sha256)) return missing;
-  std::ifstream in(directory_ / (sha256 + ".json"), std::ios::binary);
+  std::ifstream in(directory_ / (sha256 + kFinished), std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in || core::sha256_hex(text) != sha256) return missing;
   return text;
+}
+
+std::vector<std::string> CollateralFiles::list() const {
+  std::vector<std::string> digests;
+  std::error_code error;
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end; it.increment(error)) {
+    std::string name = it->path().stem().string();
+    if (it->path().extension() == kFinished && is_digest(name)) digests.push_back(std::move(name));
+  }
+  return digests;
+}
+
+void CollateralFiles::remove(const std::string& sha256) const {
+  std::error_code ignored;
+  if (is_digest(sha256)) fs::remove(directory_ / (sha256 + kFinished), ignored);
+}
+
+void CollateralFiles::remove_unfinished() const {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(directory_, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == kUnfinished) found.push_back(it->path());
+  for (const auto& path : found)
+    fs::remove(path, error);
 }
 
 awaitable<Appraisal> Appraiser::appraise(std::string quote_hex, core::Duration limit) {
@@ -110,7 +137,7 @@ awaitable<Appraisal> Appraiser::appraise(std::string quote_hex, core::Duration l
     co_return unreadable;
   }
   std::optional<std::string> collateral;
-  std::optional<PlatformKey> platform;
+  std::optional<dcap::CollateralKey> platform;
   CollateralPtr used;
   std::string note;
   if (!any_root_ && !has_intel_root(*bytes)) {
@@ -118,13 +145,14 @@ awaitable<Appraisal> Appraiser::appraise(std::string quote_hex, core::Duration l
   } else if (const auto key = dcap::collateral_key(*bytes); !key) {
     note = fmt::format("No collateral: {}", key.error().message);
   } else {
-    platform = PlatformKey{key->fmspc, key->pck_ca};
+    platform = *key;
     const auto got = co_await cache_.get(*platform, limit);
     if (got) {
       used = *got;
       collateral = used->json;
-    } else
+    } else {
       note = fmt::format("No collateral: {}", got.error().message);
+    }
   }
   auto work = [quote = *bytes, collateral = std::move(collateral), now = clock_.now()] {
     return appraise_quote(quote, collateral, now);

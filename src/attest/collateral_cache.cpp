@@ -29,18 +29,18 @@ struct CollateralCache::Impl {
   Impl(core::asio::any_io_executor executor, const core::Clock& clock, Fetch fetch, CollateralCacheOptions options)
       : executor(std::move(executor)), clock(clock), fetch(std::move(fetch)), options(options), tasks(this->executor) {}
 
-  EntryPtr entry_of(const PlatformKey& key);
+  EntryPtr entry_of(const dcap::CollateralKey& key);
   bool is_due(const FetchedCollateral& collateral) const;
-  void begin_fetch(const PlatformKey& key, const EntryPtr& entry);
-  awaitable<void> run_fetch(PlatformKey key, EntryPtr entry);
-  void settle(const PlatformKey& key, Entry& entry, Result<FetchedCollateral> fetched);
-  void fail(const PlatformKey& key, Entry& entry, Error why);
+  void begin_fetch(const dcap::CollateralKey& key, const EntryPtr& entry);
+  awaitable<void> run_fetch(dcap::CollateralKey key, EntryPtr entry);
+  void settle(const dcap::CollateralKey& key, Entry& entry, Result<FetchedCollateral> fetched);
+  void fail(const dcap::CollateralKey& key, Entry& entry, Error why);
 
   core::asio::any_io_executor executor;
   const core::Clock& clock;
   const Fetch fetch;
   const CollateralCacheOptions options;
-  std::map<PlatformKey, EntryPtr> entries;
+  std::map<dcap::CollateralKey, EntryPtr> entries;
   bool stopped = false;
   core::TaskGroup tasks;
 };
@@ -50,7 +50,7 @@ CollateralCache::CollateralCache(core::asio::any_io_executor executor, const cor
     : impl_(std::make_unique<Impl>(std::move(executor), clock, std::move(fetch), options)) {}
 CollateralCache::~CollateralCache() = default;
 
-EntryPtr CollateralCache::Impl::entry_of(const PlatformKey& key) {
+EntryPtr CollateralCache::Impl::entry_of(const dcap::CollateralKey& key) {
   if (const auto found = entries.find(key); found != entries.end()) return found->second;
   if (entries.size() >= options.platforms) {
     const auto oldest = std::ranges::min_element(entries, {}, [](const auto& entry) { return entry.second->used_at; });
@@ -65,13 +65,13 @@ bool CollateralCache::Impl::is_due(const FetchedCollateral& collateral) const {
   return clock.now() >= due;
 }
 
-void CollateralCache::Impl::begin_fetch(const PlatformKey& key, const EntryPtr& entry) {
+void CollateralCache::Impl::begin_fetch(const dcap::CollateralKey& key, const EntryPtr& entry) {
   if (entry->fetching || stopped || clock.now() < entry->retry_at) return;
   entry->fetching = true;
   tasks.spawn("collateral", run_fetch(key, entry));
 }
 
-awaitable<void> CollateralCache::Impl::run_fetch(PlatformKey key, EntryPtr entry) {
+awaitable<void> CollateralCache::Impl::run_fetch(dcap::CollateralKey key, EntryPtr entry) {
   struct AtEnd {
     Entry& entry;
     ~AtEnd() {
@@ -85,7 +85,7 @@ awaitable<void> CollateralCache::Impl::run_fetch(PlatformKey key, EntryPtr entry
   settle(key, *entry, std::move(fetched));
 }
 
-void CollateralCache::Impl::settle(const PlatformKey& key, Entry& entry, Result<FetchedCollateral> fetched) {
+void CollateralCache::Impl::settle(const dcap::CollateralKey& key, Entry& entry, Result<FetchedCollateral> fetched) {
   if (fetched) {
     log::info("collateral fetched", {{"fmspc", key.fmspc}, {"until", core::to_rfc3339(fetched->until)}});
     entry.current = std::make_shared<const FetchedCollateral>(std::move(*fetched));
@@ -97,14 +97,14 @@ void CollateralCache::Impl::settle(const PlatformKey& key, Entry& entry, Result<
   fail(key, entry, fetched.error());
 }
 
-void CollateralCache::Impl::fail(const PlatformKey& key, Entry& entry, Error why) {
+void CollateralCache::Impl::fail(const dcap::CollateralKey& key, Entry& entry, Error why) {
   entry.failure = std::move(why);
   entry.pause = std::clamp(2 * entry.pause, options.first_retry, options.last_retry);
   entry.retry_at = clock.now() + entry.pause;
   log::warn("no collateral", {{"fmspc", key.fmspc}, {"code", entry.failure->id}, {"message", entry.failure->message}});
 }
 
-awaitable<Result<CollateralPtr>> CollateralCache::get(PlatformKey key, core::Duration limit) {
+awaitable<Result<CollateralPtr>> CollateralCache::get(dcap::CollateralKey key, core::Duration limit) {
   auto& impl = *impl_;
   const EntryPtr entry = impl.entry_of(key);
   entry->used_at = impl.clock.now();
@@ -126,7 +126,7 @@ awaitable<Result<CollateralPtr>> CollateralCache::get(PlatformKey key, core::Dur
   }
 }
 
-void CollateralCache::discard(const PlatformKey& key, const CollateralPtr& bad, Error why) {
+void CollateralCache::discard(const dcap::CollateralKey& key, const CollateralPtr& bad, Error why) {
   const auto found = impl_->entries.find(key);
   if (found == impl_->entries.end() || found->second->current != bad) return;
   found->second->current = nullptr;

@@ -31,7 +31,7 @@ net::ClientLimits client_limits(const CollateralClientOptions& options) {
   return limits;
 }
 
-Result<void> check_key(const PlatformKey& key) {
+Result<void> check_key(const dcap::CollateralKey& key) {
   const bool hex = std::ranges::all_of(
       key.fmspc, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
   if (key.fmspc.size() == 12 && hex && (key.pck_ca == "platform" || key.pck_ca == "processor")) return {};
@@ -90,9 +90,9 @@ struct CollateralClient::Impl {
         certificates(executor, require_endpoint(std::string(kIntelCertificates)), client_limits(options)) {}
 
   static awaitable<Result<net::Response>> get(net::HttpClient& client, std::string target);
-  awaitable<Result<void>> get_tcb_info(const PlatformKey& key, Parts& parts);
+  awaitable<Result<void>> get_tcb_info(const dcap::CollateralKey& key, Parts& parts);
   awaitable<Result<void>> get_qe_identity(Parts& parts);
-  awaitable<Result<void>> get_pck_crl(const PlatformKey& key, Parts& parts);
+  awaitable<Result<void>> get_pck_crl(const dcap::CollateralKey& key, Parts& parts);
   awaitable<Result<void>> get_root_crl(Parts& parts);
 
   const core::Clock& clock;
@@ -116,7 +116,7 @@ awaitable<Result<net::Response>> CollateralClient::Impl::get(net::HttpClient& cl
   co_return response;
 }
 
-awaitable<Result<void>> CollateralClient::Impl::get_tcb_info(const PlatformKey& key, Parts& parts) {
+awaitable<Result<void>> CollateralClient::Impl::get_tcb_info(const dcap::CollateralKey& key, Parts& parts) {
   SKILL_VERIFIER_CO_TRY(const auto answer, co_await get(client, "/tdx/certification/v4/tcb?fmspc=" + key.fmspc));
   SKILL_VERIFIER_CO_TRY(parts.tcb_info, parse_signed_body(answer.body, "tcbInfo", "TDX"));
   if (!same_fmspc(parts.tcb_info.fmspc, key.fmspc))
@@ -134,7 +134,7 @@ awaitable<Result<void>> CollateralClient::Impl::get_qe_identity(Parts& parts) {
   co_return Result<void>{};
 }
 
-awaitable<Result<void>> CollateralClient::Impl::get_pck_crl(const PlatformKey& key, Parts& parts) {
+awaitable<Result<void>> CollateralClient::Impl::get_pck_crl(const dcap::CollateralKey& key, Parts& parts) {
   const std::string target = "/sgx/certification/v4/pckcrl?ca=" + key.pck_ca + "&encoding=der";
   SKILL_VERIFIER_CO_TRY(const auto answer, co_await get(client, target));
   SKILL_VERIFIER_CO_TRY(parts.pck_crl, parse_crl_body(answer.body));
@@ -149,7 +149,7 @@ awaitable<Result<void>> CollateralClient::Impl::get_root_crl(Parts& parts) {
   co_return Result<void>{};
 }
 
-awaitable<Result<FetchedCollateral>> CollateralClient::fetch(PlatformKey key) {
+awaitable<Result<FetchedCollateral>> CollateralClient::fetch(dcap::CollateralKey key) {
   SKILL_VERIFIER_CO_TRY_VOID(check_key(key));
   Parts parts;
   auto got = co_await impl_->get_tcb_info(key, parts);

@@ -47,19 +47,28 @@ std::size_t end_of_value(std::string_view text, std::size_t begin) {
   return text.size();
 }
 
+/// Where the text whose opening quote is at `begin` is closed; npos where it is not.
+std::size_t closing_quote(std::string_view text, std::size_t begin) {
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (text[i] == '"') return i;
+    if (text[i] == '\\') ++i;
+  }
+  return std::string_view::npos;
+}
+
 /// The bytes of one member of a well-formed JSON object; empty where there is none of that very spelling.
 std::string_view member_bytes(std::string_view object, std::string_view name) {
   std::size_t at = object.find('{') + 1;
   while (at < object.size()) {
     const auto key = object.find('"', at);
     if (key == std::string_view::npos) return {};
-    const auto colon = object.find(':', key + 1);
+    const auto close = closing_quote(object, key);
+    const auto colon = object.find(':', close);
     if (colon == std::string_view::npos) return {};
     const auto begin = object.find_first_not_of(kBlank, colon + 1);
     const auto end = end_of_value(object, begin);
-    const bool found =
-        object.substr(key + 1).starts_with(name) && object.substr(key + 1 + name.size()).starts_with('"');
-    if (found) return object.substr(begin, object.find_last_not_of(kBlank, end - 1) + 1 - begin);
+    if (object.substr(key + 1, close - key - 1) == name)
+      return object.substr(begin, object.find_last_not_of(kBlank, end - 1) + 1 - begin);
     at = end + 1;
   }
   return {};

@@ -31,6 +31,7 @@ struct Entry {
   bool removing = false;     ///< somebody wants it gone
   bool interrupted = false;  ///< the service stops and its grace is over
   bool holds_slot = false;
+  std::shared_ptr<const std::string> collateral;  ///< stored for this job, which the store does not know yet
   std::uint64_t pack_bytes = 0;
   Stopwatch watch;
   int faults = 0;  ///< attempts of this life that the infrastructure spoilt

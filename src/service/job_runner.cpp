@@ -102,23 +102,19 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   entry->watch.lap(&JobTiming::quote);
   if (!attestation) co_return attestation.error();
 
+  // Held by the entry until the store has the outcome.
+  entry->collateral = attestation->collateral;
+  const std::string collateral = entry->collateral ? *entry->collateral : "";
   const core::Time now = clock_.now();
-  const ResultInput result{stored.skill_id,
-                           request,
-                           *evidence,
-                           judgement,
-                           now,
-                           now - stored.started_at.value_or(now),
-                           stored.attempt,
-                           hash,
-                           attestation->quote,
-                           attestation->note,
-                           attestation->collateral ? attestation->collateral->sha256 : std::string()};
+  const ResultInput result{
+      stored.skill_id, request, *evidence,          judgement,         now,       now - stored.started_at.value_or(now),
+      stored.attempt,  hash,    attestation->quote, attestation->note, collateral};
   store::JobOutcome outcome;
   outcome.state = store::JobState::completed;
   outcome.completed_at = now;
   outcome.result = result_json(result);
   outcome.statement = std::move(statement);
+  outcome.collateral = collateral;
   co_return outcome;
 }
 

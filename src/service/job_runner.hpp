@@ -47,7 +47,7 @@ class JobRunner {
   struct Attestation {
     std::optional<attest::Quote> quote;
     std::string note;
-    std::optional<KeptCollateral> collateral;
+    KeptCollateral collateral;  ///< null: none
   };
   core::awaitable<Result<void>> appraise(EntryPtr entry, Attestation& attestation);
   core::awaitable<Result<Attestation>> attest_result(EntryPtr entry, std::string result_hash);

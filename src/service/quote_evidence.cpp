@@ -42,12 +42,45 @@ awaitable<std::optional<attest::Appraisal>> QuoteEvidence::appraise(std::string 
   co_return co_await appraiser_->appraise(std::move(quote_hex), options_.collateral_wait);
 }
 
-awaitable<std::optional<KeptCollateral>> QuoteEvidence::keep(std::string collateral) {
+awaitable<KeptCollateral> QuoteEvidence::keep(std::string collateral) {
+  const auto turn = co_await turn_.acquire();
+  if (!turn) co_return nullptr;
   auto work = [this, collateral = std::move(collateral)] { return files_.keep(collateral); };
   const auto kept = co_await core::run_on(pool_, std::move(work));
-  if (kept) co_return KeptCollateral{*kept};
-  log::warn("collateral not kept", {{"code", kept.error().id}, {"message", kept.error().message}});
-  co_return std::nullopt;
+  if (!kept) {
+    log::warn("collateral not kept", {{"code", kept.error().id}, {"message", kept.error().message}});
+    co_return nullptr;
+  }
+  auto& held = held_[*kept];
+  auto made = held.lock();
+  if (made == nullptr) held = made = std::make_shared<const std::string>(*kept);
+  co_return made;
+}
+
+awaitable<void> QuoteEvidence::tidy(store::JobStore& store) {
+  const auto turn = co_await turn_.acquire();
+  if (!turn) co_return;
+  auto look = [this] {
+    files_.remove_unfinished();
+    return files_.list();
+  };
+  auto unused = co_await core::run_on(pool_, std::move(look));
+  // Before the store is asked: whoever lets go of a file after this has its job in the store.
+  std::erase_if(held_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(unused, [this](const std::string& digest) { return held_.contains(digest); });
+  if (unused.empty()) co_return;
+  const auto used = co_await store.collaterals_in_use(unused);
+  if (!used) {
+    log::warn("collateral not tidied", {{"code", used.error().id}, {"message", used.error().message}});
+    co_return;
+  }
+  std::erase_if(unused, [&used](const std::string& digest) { return used->contains(digest); });
+  auto remove = [this, unused] {
+    for (const auto& digest : unused)
+      files_.remove(digest);
+  };
+  co_await core::run_on(pool_, std::move(remove));
+  if (!unused.empty()) log::info("collateral removed", {{"files", unused.size()}});
 }
 
 awaitable<std::optional<attest::Appraisal>> QuoteEvidence::of_job(std::string result) {

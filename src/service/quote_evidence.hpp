@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -8,22 +10,24 @@
 
 namespace skill_verifier::service {
 
-/// Where a finished job's collateral is, as its result has it.
-struct KeptCollateral {
-  std::string sha256;
-};
+/// The digest under which a collateral was stored. Its file stays while somebody holds this, and afterwards while a
+/// job in the store names it.
+using KeptCollateral = std::shared_ptr<const std::string>;
 
 /// What goes with the quotes of jobs and of the service itself. One thread.
 class QuoteEvidence {
  public:
   /// `appraiser` may be null. Everything handed in outlives this.
-  QuoteEvidence(core::WorkPool& pool, attest::Appraiser* appraiser, const ServiceOptions& options)
-      : pool_(pool), appraiser_(appraiser), options_(options), files_(options.collateral) {}
+  QuoteEvidence(core::asio::any_io_executor executor, core::WorkPool& pool, attest::Appraiser* appraiser,
+                const ServiceOptions& options)
+      : pool_(pool), appraiser_(appraiser), options_(options), files_(options.collateral), turn_(executor, 1) {}
 
   /// Nothing without an appraiser.
   awaitable<std::optional<attest::Appraisal>> appraise(std::string quote_hex);
-  /// Stores a collateral for as long as its job lives. Nothing where that failed: a reader gets it anew.
-  awaitable<std::optional<KeptCollateral>> keep(std::string collateral);
+  /// Stores a collateral. Null where that failed: a reader gets it anew.
+  awaitable<KeptCollateral> keep(std::string collateral);
+  /// Removes the files that nobody refers to any more.
+  awaitable<void> tidy(store::JobStore& store);
   /// From a stored result: the collateral that was kept with it, else what can be had now.
   awaitable<std::optional<attest::Appraisal>> of_job(std::string result);
 
@@ -32,6 +36,8 @@ class QuoteEvidence {
   attest::Appraiser* appraiser_;
   const ServiceOptions& options_;
   const attest::CollateralFiles files_;
+  core::Semaphore turn_;  ///< between `keep` and `tidy`
+  std::map<std::string, std::weak_ptr<const std::string>> held_;
 };
 
 }  // namespace skill_verifier::service

@@ -55,7 +55,7 @@ struct Service::Impl {
         sandbox(sandbox),
         attests(quoter != nullptr),
         options(std::move(wanted)),
-        evidence(pool, appraiser, options),
+        evidence(executor, pool, appraiser, options),
         runner(pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
@@ -66,8 +66,9 @@ struct Service::Impl {
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<void>> resume(store::JobSummary job);
+  core::awaitable<void> tidy();
+  core::awaitable<void> tidy_regularly();
   core::awaitable<void> expire_old_jobs();
-  core::awaitable<void> expire_regularly();
   core::awaitable<void> check_dependencies();
 
   core::WorkPool& pool;
@@ -95,14 +96,14 @@ Service::Service(core::asio::any_io_executor executor, core::WorkPool& pool, con
 Service::~Service() = default;
 
 awaitable<Result<void>> Service::start() {
-  if (impl_->options.retention.count() > 0) co_await impl_->expire_old_jobs();
+  co_await impl_->tidy();
   auto jobs = co_await impl_->store.recover();
   if (!jobs) co_return jobs.error();
   for (const auto& job : *jobs) {
     auto resumed = co_await impl_->resume(job);
     if (!resumed) co_return resumed;
   }
-  if (impl_->options.retention.count() > 0) impl_->housekeeping.spawn("retention", impl_->expire_regularly());
+  impl_->housekeeping.spawn("retention", impl_->tidy_regularly());
   co_return Result<void>{};
 }
 
@@ -292,6 +293,11 @@ awaitable<Result<std::uint64_t>> Service::total() {
   co_return total;
 }
 
+awaitable<void> Service::Impl::tidy() {
+  if (options.retention.count() > 0) co_await expire_old_jobs();
+  if (!options.collateral.empty()) co_await evidence.tidy(store);
+}
+
 awaitable<void> Service::Impl::expire_old_jobs() {
   auto removed = co_await store.expire(clock.now() - options.retention);
   if (!removed)
@@ -300,11 +306,11 @@ awaitable<void> Service::Impl::expire_old_jobs() {
     log::info("old jobs removed", {{"jobs", *removed}});
 }
 
-awaitable<void> Service::Impl::expire_regularly() {
+awaitable<void> Service::Impl::tidy_regularly() {
   while (true) {
     const bool time_is_up = co_await core::sleep_for(options.retention_interval);
     if (!time_is_up) co_return;
-    co_await expire_old_jobs();
+    co_await tidy();
   }
 }
 

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <unordered_map>
@@ -109,6 +110,7 @@ class MemoryStore final : public JobStore {
     job->result = std::move(outcome.result);
     job->statement = std::move(outcome.statement);
     job->error = std::move(outcome.error);
+    if (!outcome.collateral.empty()) collaterals_[job->sequence] = std::move(outcome.collateral);
     logs_[job->sequence] = std::move(outcome.log);
     job->has_pack = false;
     files_.discard(id);
@@ -145,6 +147,13 @@ class MemoryStore final : public JobStore {
     co_return old.size();
   }
 
+  awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
+    std::set<std::string> used;
+    for (const auto& [sequence, digest] : collaterals_)
+      if (std::ranges::find(digests, digest) != digests.end()) used.insert(digest);
+    co_return used;
+  }
+
   awaitable<Result<std::string>> log(std::string id) override {
     const Job* job = look_up(id);
     if (job == nullptr) co_return job_not_found(id);
@@ -173,6 +182,7 @@ class MemoryStore final : public JobStore {
     --counts_[job->second.state];
     sequences_.erase(job->second.id);
     logs_.erase(sequence);
+    collaterals_.erase(sequence);
     jobs_.erase(job);
   }
 
@@ -181,6 +191,7 @@ class MemoryStore final : public JobStore {
   std::map<std::uint64_t, Job> jobs_;  ///< by sequence
   std::unordered_map<std::string, std::uint64_t> sequences_;
   std::unordered_map<std::uint64_t, std::string> logs_;
+  std::unordered_map<std::uint64_t, std::string> collaterals_;
   JobCounts counts_;
   std::uint64_t last_sequence_ = 0;
 };

@@ -128,7 +128,7 @@ Result<void> insert_job(Database& database, Job& job) {
 }
 
 /// Most skills. A batch of such changes still is a few megabytes of memory.
-constexpr std::uintmax_t kMostBytesInRow = 64 * 1024;
+constexpr std::uintmax_t kMostBytesInRow = std::uintmax_t{64} * 1024;
 
 /// For a pack small enough to go with the row.
 Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::path& pack) {
@@ -152,9 +152,25 @@ Result<void> finish_job(Database& database, const std::string& id, const JobOutc
   if (auto done = pack.bind(sequence).run(); !done) return done;
   Query documents(database, sql::kFinishDocuments);
   documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence);
-  if (auto done = documents.run(); !done || outcome.log.empty()) return done;
+  if (auto done = documents.run(); !done) return done;
+  if (!outcome.collateral.empty()) {
+    Query collateral(database, sql::kInsertCollateral);
+    if (auto done = collateral.bind(sequence).bind(outcome.collateral).run(); !done) return done;
+  }
+  if (outcome.log.empty()) return {};
   Query log(database, sql::kInsertLog);
   return log.bind(sequence).bind_blob(outcome.log).run();
+}
+
+Result<std::set<std::string>> find_collaterals(Database& database, const std::vector<std::string>& digests) {
+  std::set<std::string> found;
+  for (const auto& digest : digests) {
+    Query query(database, sql::kCollateralInUse);
+    query.bind(digest);
+    SKILL_VERIFIER_TRY(const bool used, query.step());
+    if (used) found.insert(digest);
+  }
+  return found;
 }
 
 Result<void> remove_job(Database& database, const std::string& id) {
@@ -326,6 +342,11 @@ class SqliteStore final : public JobStore {
       if (*removed == 0) co_return total;
       total += static_cast<std::uint64_t>(*removed);
     }
+  }
+
+  awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
+    auto query = [this, digests = std::move(digests)] { return find_collaterals(reader_, digests); };
+    co_return co_await core::run_on(reading_, std::move(query));
   }
 
   awaitable<Result<std::string>> log(std::string id) override {

@@ -44,6 +44,8 @@ inline constexpr const char* kRemove = "DELETE FROM jobs WHERE sequence = ?";
 inline constexpr const char* kExpire =
     "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at < ? LIMIT 256)";
 
+inline constexpr const char* kInsertCollateral = "INSERT INTO collaterals (sequence, sha256) VALUES (?, ?)";
+inline constexpr const char* kCollateralInUse = "SELECT 1 FROM collaterals WHERE sha256 = ? LIMIT 1";
 inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text) VALUES (?, ?)";
 inline constexpr const char* kLog = "SELECT text FROM jobs LEFT JOIN logs USING (sequence) WHERE id = ?";
 inline constexpr const char* kBeat = "UPDATE heartbeat SET beats = beats + 1";

@@ -127,7 +127,7 @@ TEST_F(CollateralFilesTest, SaysWhenItCannotWrite) {
 class AppraiserTest : public testing::Test {
  protected:
   ~AppraiserTest() override { skill_verifier::test::await(io_, cache_.stop()); }
-  core::awaitable<Result<FetchedCollateral>> fetch(PlatformKey key) {
+  core::awaitable<Result<FetchedCollateral>> fetch(dcap::CollateralKey key) {
     asked_.push_back(std::move(key));
     if (collateral_.empty()) co_return Error{Errc::unavailable, "collateral_unavailable", "nobody listens"};
     co_return FetchedCollateral{collateral_, clock_.now(), clock_.now() + std::chrono::hours(1)};
@@ -141,8 +141,9 @@ class AppraiserTest : public testing::Test {
   core::WorkPool pool_{1};
   skill_verifier::test::FakeClock clock_{kRecorded};
   std::string collateral_;
-  std::vector<PlatformKey> asked_;
-  CollateralCache cache_{io_.get_executor(), clock_, [this](PlatformKey key) { return fetch(std::move(key)); }, {}};
+  std::vector<dcap::CollateralKey> asked_;
+  CollateralCache cache_{
+      io_.get_executor(), clock_, [this](dcap::CollateralKey key) { return fetch(std::move(key)); }, {}};
 };
 
 TEST_F(AppraiserTest, AsksForTheCollateralOfTheQuotesPlatform) {

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const PlatformKey kKey{"90C06F000000", "platform"};
+const dcap::CollateralKey kKey{"90C06F000000", "platform"};
 
 class CollateralCacheTest : public testing::Test {
  protected:
@@ -19,9 +19,10 @@ class CollateralCacheTest : public testing::Test {
   ~CollateralCacheTest() override { test::await(io_, cache_->stop()); }
 
   void start() {
-    cache_.emplace(io_.get_executor(), clock_, [this](PlatformKey key) { return fetch(std::move(key)); }, options_);
+    cache_.emplace(
+        io_.get_executor(), clock_, [this](dcap::CollateralKey key) { return fetch(std::move(key)); }, options_);
   }
-  core::awaitable<Result<FetchedCollateral>> fetch(PlatformKey key) {
+  core::awaitable<Result<FetchedCollateral>> fetch(dcap::CollateralKey key) {
     fetched_.push_back(key);
     if (hold_) {
       const bool woken = co_await released_.wait();
@@ -34,7 +35,7 @@ class CollateralCacheTest : public testing::Test {
     made.until = clock_.now() + life_;
     co_return made;
   }
-  Result<CollateralPtr> get(const PlatformKey& key = kKey, core::Duration limit = 20s) {
+  Result<CollateralPtr> get(const dcap::CollateralKey& key = kKey, core::Duration limit = 20s) {
     return test::await(io_, cache_->get(key, limit));
   }
   core::awaitable<void> keep() {
@@ -57,7 +58,7 @@ class CollateralCacheTest : public testing::Test {
   core::Event released_{io_.get_executor()};
   bool hold_ = false, fails_ = false;
   std::chrono::milliseconds life_ = 24h * 30;
-  std::vector<PlatformKey> fetched_;
+  std::vector<dcap::CollateralKey> fetched_;
   std::vector<Result<CollateralPtr>> got_;
   std::optional<CollateralCache> cache_;
 };

@@ -40,7 +40,7 @@ class CollateralClientTest : public testing::Test {
  protected:
   using Table = std::map<std::string, Reply>;
 
-  Result<FetchedCollateral> fetch(Table table, const PlatformKey& key = {"90c06f000000", "platform"}) {
+  Result<FetchedCollateral> fetch(Table table, const dcap::CollateralKey& key = {"90c06f000000", "platform"}) {
     server_.emplace(skill_verifier::test::routes(std::move(table)));
     CollateralClient client(io_.get_executor(), clock_, {server_->url(), request_});
     return skill_verifier::test::await(io_, client.fetch(key));
@@ -218,8 +218,9 @@ TEST_F(CollateralClientTest, RefusesAnEndlessAnswer) {
 }
 
 TEST_F(CollateralClientTest, AsksNothingForAKeyThatIsNone) {
-  for (const PlatformKey& key : {PlatformKey{"90c06f00000", "platform"}, PlatformKey{"90c06f00000g", "platform"},
-                                 PlatformKey{"90c06f000000", "platform&x=1"}, PlatformKey{"", ""}}) {
+  for (const dcap::CollateralKey& key :
+       {dcap::CollateralKey{"90c06f00000", "platform"}, dcap::CollateralKey{"90c06f00000g", "platform"},
+        dcap::CollateralKey{"90c06f000000", "platform&x=1"}, dcap::CollateralKey{"", ""}}) {
     const auto fetched = fetch(bodies().replies(), key);
     ASSERT_FALSE(fetched);
     EXPECT_EQ(fetched.error().id, "platform_invalid");

@@ -2,37 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
 #include "e2e/harness.hpp"
+#include "e2e/offline.hpp"
 #include "e2e/simulator.hpp"
 
 namespace skill_verifier::e2e {
 namespace {
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-/// In a network namespace of its own: not even the loopback interface is up.
-const std::vector<std::string>& offline() {
-  static const std::vector<std::string> kPrefix = {"unshare", "--map-root-user", "--net"};
-  return kPrefix;
-}
-std::string why_no_namespace() {
-  auto argv = offline();
-  argv.emplace_back("true");
-  const Finished finished = run(argv);
-  return finished.exit_code == 0 ? "" : "no network namespace can be made here: " + finished.err;
-}
-
-Finished check_offline(std::vector<std::string> arguments) {
-  auto argv = offline();
-  argv.insert(argv.end(), {program("skill-verifier").string(), "check"});
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return run(argv);
-}
 
 /// Ids of the rows with that outcome.
 std::vector<std::string> rows(const Json& report, const std::string& outcome) {

@@ -82,7 +82,7 @@ TEST(JobAttestationRoute, EmbedsTheCollateralAndCompletesTheTeeType) {
   EXPECT_EQ(body["attestation"]["teeType"], "intel-tdx");
   EXPECT_FALSE(body["attestation"].contains("note"));
   server.run([](FakeBackend& backend) {
-    backend.appraisal = attest::Appraisal{std::nullopt, "not verified", std::nullopt, "nobody listens"};
+    backend.appraisal = attest::Appraisal{std::nullopt, false, "not verified", std::nullopt, "nobody listens"};
   });
   const auto without = json(get(server.port(), "/attestation/" + job.id));
   EXPECT_EQ(without["collateral"], nullptr);

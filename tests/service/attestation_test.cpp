@@ -110,8 +110,10 @@ class JobCollateralTest : public ServiceTest {
   }
   std::optional<attest::Appraisal> appraisal(const std::string& id) { return await(service_->appraisal(find(id))); }
 
+  fs::path stored() const { return options_.collateral / (core::sha256_hex(text_) + ".json"); }
+
   std::string text_;
-  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](attest::PlatformKey) { return fetch(); }, {}};
+  attest::CollateralCache cache_{io_.get_executor(), clock_, [this](dcap::CollateralKey) { return fetch(); }, {}};
   attest::Appraiser appraiser_{pool_, clock_, cache_, true};
 };
 
@@ -152,6 +154,64 @@ TEST_F(JobCollateralTest, WhatWasLostFromTheDiskIsGotAnew) {
   text_ = R"({"fetchedAt":"later"})";
   clock_.advance(std::chrono::hours(48));
   EXPECT_EQ(appraisal(id)->collateral, text_);
+}
+
+TEST_F(JobCollateralTest, IsRemovedWhenTheLastJobThatNamesItIsGone) {
+  text_ = R"({"fetchedAt":"then"})";
+  quoter_.answers.push_back(quoter_.answers.front());
+  const std::string first = submit().id;
+  result_of(wait(first));
+  clock_.advance(std::chrono::minutes(30));
+  const std::string second = submit().id;
+  result_of(wait(second));
+  options_.retention = std::chrono::hours(1);
+  clock_.advance(std::chrono::minutes(31));
+  restart();
+  EXPECT_EQ(await(service_->find(first)).error().code, Errc::not_found);
+  EXPECT_TRUE(fs::exists(stored()));
+  EXPECT_EQ(appraisal(second)->collateral, text_);
+  clock_.advance(std::chrono::minutes(30));
+  restart();
+  EXPECT_FALSE(fs::exists(stored()));
+}
+
+TEST_F(JobCollateralTest, IsRemovedWhileTheServiceRuns) {
+  options_.retention_interval = std::chrono::microseconds(10);
+  restart();
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  result_of(wait(id));
+  ASSERT_TRUE(fs::exists(stored()));
+  ASSERT_TRUE(await(service_->remove(id)));
+  for (int turn = 0; turn < 100'000 && fs::exists(stored()); ++turn)
+    static_cast<void>(await(service_->find(id)));
+  EXPECT_FALSE(fs::exists(stored()));
+}
+
+TEST_F(JobCollateralTest, OfAJobThatIsNotStoredYetStays) {
+  options_.retention_interval = std::chrono::microseconds(10);
+  restart();
+  store_->finish_failures = 24;
+  text_ = R"({"fetchedAt":"then"})";
+  const std::string id = submit().id;
+  EXPECT_EQ(result_of(wait(id))["collateral"]["sha256"], core::sha256_hex(text_));
+  EXPECT_LE(store_->finish_failures, 0);
+  EXPECT_TRUE(fs::exists(stored()));
+}
+
+TEST_F(JobCollateralTest, WhatACrashLeftIsRemovedAtStartAndNothingElse) {
+  fs::create_directories(options_.collateral);
+  const auto put = [this](const std::string& name) {
+    std::ofstream(options_.collateral / name) << "{}";
+    return options_.collateral / name;
+  };
+  const auto unfinished = put("0123456789abcdef.tmp");
+  const auto unused = put(std::string(64, 'a') + ".json");
+  const auto foreign = put("notes.json");
+  restart();
+  EXPECT_FALSE(fs::exists(unfinished));
+  EXPECT_FALSE(fs::exists(unused));
+  EXPECT_TRUE(fs::exists(foreign));
 }
 
 TEST_F(ServiceAttestationTest, AJobWithoutAQuoteHasNothingToAppraise) {

@@ -62,6 +62,9 @@ class FlakyStore final : public store::JobStore {
   core::awaitable<Result<void>> remove(std::string id) override { return inner_->remove(std::move(id)); }
   core::awaitable<Result<std::vector<store::JobSummary>>> recover() override { return inner_->recover(); }
   core::awaitable<Result<std::uint64_t>> expire(core::Time time) override { return inner_->expire(time); }
+  core::awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
+    return inner_->collaterals_in_use(std::move(digests));
+  }
   core::awaitable<Result<std::string>> log(std::string id) override { return inner_->log(std::move(id)); }
   core::awaitable<Result<void>> check() override {
     if (check_error) co_return *check_error;

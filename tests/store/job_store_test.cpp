@@ -377,6 +377,22 @@ TEST_P(JobStoreContract, ExpireRemovesALargeHeap) {
   EXPECT_EQ(counts()[JobState::cancelled], 0u);
 }
 
+TEST_P(JobStoreContract, CollateralIsInUseForAsLongAsAJobThatNamesIt) {
+  const std::string digest(64, 'c'), other(64, 'd');
+  const auto in_use = [&] { return *await(io_, store_->collaterals_in_use({digest, other})); };
+  auto outcome = completed();
+  outcome.collateral = digest;
+  const Job first = insert_running(), second = insert_running();
+  EXPECT_TRUE(in_use().empty());
+  ASSERT_TRUE(await(io_, store_->finish(first.id, outcome)));
+  ASSERT_TRUE(await(io_, store_->finish(second.id, outcome)));
+  EXPECT_EQ(in_use(), std::set{digest});
+  ASSERT_TRUE(await(io_, store_->remove(first.id)));
+  EXPECT_EQ(in_use(), std::set{digest});
+  ASSERT_TRUE(await(io_, store_->expire(at(1'000'000))));
+  EXPECT_TRUE(in_use().empty());
+}
+
 TEST_P(JobStoreContract, CheckSucceedsOnAWorkingStore) {
   EXPECT_TRUE(await(io_, store_->check()));
   EXPECT_TRUE(await(io_, store_->check()));

@@ -205,6 +205,20 @@ TEST_F(SqliteStoreTest, ADatabaseOfALaterVersionIsRefused) {
   EXPECT_THAT(opened.error().message, HasSubstr("999"));
 }
 
+TEST_F(SqliteStoreTest, CollateralOfAnEarlierVersionsJobsIsKnown) {
+  const std::string digest(64, 'c');
+  auto outcome = completed();
+  outcome.result = R"({"collateral":{"sha256":")" + digest + R"("}})";
+  const Job job = insert();
+  ASSERT_TRUE(await(io_, store_->begin(job.id, at(2'000))));
+  ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
+  insert();
+  store_.reset();
+  sql("DROP TABLE collaterals; PRAGMA user_version = 2");
+  store_ = std::move(*open_sqlite_store(directory()));
+  EXPECT_EQ(*await(io_, store_->collaterals_in_use({digest, std::string(64, 'd')})), std::set{digest});
+}
+
 TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {
   store_.reset();
   std::filesystem::remove(directory() / "jobs.db");
@@ -319,6 +333,7 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
   EXPECT_THAT(plan(sql::kListPending), HasSubstr("SEARCH jobs USING INDEX jobs_by_state"));
   EXPECT_THAT(plan(sql::kPackOwners), HasSubstr("INDEX jobs_by_state"));
   EXPECT_THAT(plan(sql::kExpire), HasSubstr("jobs_by_completion"));
+  EXPECT_THAT(plan(sql::kCollateralInUse), HasSubstr("INDEX collaterals_by_digest"));
   EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   for (const char* statement : {sql::kListAll, sql::kListState, sql::kListPending, sql::kExpire, sql::kFindJob}) {
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "skill_verifier/attest/collateral_client.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -36,6 +37,11 @@ class CollateralFiles {
   Result<std::string> keep(const std::string& text) const;
   /// Errors: not_found `collateral_missing`, also for a file whose bytes have changed.
   Result<std::string> read(const std::string& sha256) const;
+  /// Digests of all files there are.
+  std::vector<std::string> list() const;
+  void remove(const std::string& sha256) const;
+  /// What a crash in the middle of `keep` left. Must not overlap with it.
+  void remove_unfinished() const;
 
  private:
   std::filesystem::path directory_;

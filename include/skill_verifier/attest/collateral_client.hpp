@@ -9,17 +9,11 @@
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/result.hpp"
+#include "skill_verifier/dcap/quote.hpp"
 
 namespace skill_verifier::attest {
 
 using core::awaitable;
-
-/// Which collateral a platform needs.
-struct PlatformKey {
-  std::string fmspc;   ///< 12 hex digits
-  std::string pck_ca;  ///< `platform` or `processor`
-  auto operator<=>(const PlatformKey&) const = default;
-};
 
 /// Collateral as it was served; nothing in it has been verified but its form and dates.
 struct FetchedCollateral {
@@ -50,7 +44,7 @@ class CollateralClient {
   /// key of another form, unavailable `collateral_unavailable` (no answer, an error status), unavailable
   /// `collateral_malformed` (an answer that is not what was asked for), unavailable `collateral_ended` (served after
   /// its nextUpdate), cancelled. The message names the item.
-  awaitable<Result<FetchedCollateral>> fetch(PlatformKey key);
+  awaitable<Result<FetchedCollateral>> fetch(dcap::CollateralKey key);
 
  private:
   struct Impl;
@@ -72,7 +66,7 @@ using CollateralPtr = std::shared_ptr<const FetchedCollateral>;
 /// time, whoever waits; after a failure nobody asks again before a pause is over. One thread.
 class CollateralCache {
  public:
-  using Fetch = std::function<awaitable<Result<FetchedCollateral>>(PlatformKey)>;
+  using Fetch = std::function<awaitable<Result<FetchedCollateral>>(dcap::CollateralKey)>;
 
   CollateralCache(core::asio::any_io_executor executor, const core::Clock& clock, Fetch fetch,
                   CollateralCacheOptions options);
@@ -82,10 +76,10 @@ class CollateralCache {
 
   /// Waits at most `limit` for a fetch, which then goes on for those who come later. Errors: those of Fetch, of this
   /// call or of the last one within its pause; timed_out `collateral_timed_out`; cancelled.
-  awaitable<Result<CollateralPtr>> get(PlatformKey key, core::Duration limit);
+  awaitable<Result<CollateralPtr>> get(dcap::CollateralKey key, core::Duration limit);
   /// Takes back what `get` gave, unless something newer is there: it turned out to be worth nothing. The next fetch
   /// waits as after a failure.
-  void discard(const PlatformKey& key, const CollateralPtr& bad, Error why);
+  void discard(const dcap::CollateralKey& key, const CollateralPtr& bad, Error why);
   /// Ends fetches in flight. Must have been called before the destructor.
   awaitable<void> stop();
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,7 +89,7 @@ Result<QuoteSummary> summarize_quote(ByteView quote);
 struct CollateralKey {
   std::string fmspc;   ///< 12 upper-case hex digits
   std::string pck_ca;  ///< `platform` or `processor`, as PCS names them
-  bool operator==(const CollateralKey&) const = default;
+  auto operator<=>(const CollateralKey&) const = default;
 };
 /// Errors: as parse_quote; also for a PCK certificate without Intel's SGX extension.
 Result<CollateralKey> collateral_key(ByteView quote);

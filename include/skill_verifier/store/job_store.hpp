@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,8 @@ struct JobOutcome {
   JobState state = JobState::completed;  ///< a final one
   Time completed_at{};
   std::string result, statement, error;
-  std::string log;  ///< what its commands wrote, as text with headings; any bytes
+  std::string collateral;  ///< SHA-256 of the kept file that the result refers to; empty: none
+  std::string log;         ///< what its commands wrote, as text with headings; any bytes
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
@@ -101,6 +103,9 @@ class JobStore {
   virtual awaitable<Result<std::vector<JobSummary>>> recover() = 0;
   /// Removes final jobs that ended before `time`; gives their number.
   virtual awaitable<Result<std::uint64_t>> expire(Time time) = 0;
+
+  /// Those of the digests that a job's outcome named as its collateral. Costs one lookup each.
+  virtual awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) = 0;
 
   /// Where the pack of a pending or running job is.
   virtual std::filesystem::path pack_path(const std::string& id) const = 0;
