@@ -133,6 +133,9 @@ awaitable<void> WarmPool::run() {
     fill();
     forget_unused();
     co_await activity_.changed().wait(next_look());
+    // Before this object is looked at again: it may have gone with the group that cancelled.
+    const bool cancelled = co_await core::cancelled();
+    if (cancelled) co_return;
   }
 }
 

@@ -48,6 +48,8 @@ class WarmPool {
   };
 
   WarmPool(core::asio::any_io_executor executor, Activity& activity, Workshop workshop, PoolSizes sizes);
+  /// For an owner that goes without `close`: what runs still ends without looking back.
+  ~WarmPool() { tasks_.cancel(); }
 
   /// Counts a job of this runtime: it is in use as long as a copy of the result exists. Null when the pool is off.
   std::shared_ptr<const void> arrive(const std::string& key, Wanted wanted);

@@ -295,6 +295,9 @@ TEST_F(DockerSandboxPoolTest, FindsItsImageAgainWhenThatWasRemovedUnderItsFeet) 
 }
 
 TEST_F(DockerSandboxPoolTest, RecoversFromALackOfDescriptors) {
+#if __has_feature(address_sanitizer)
+  GTEST_SKIP() << "UBSan needs a descriptor to look at an object's type";
+#endif
   must_run(shell("true"));
   ASSERT_TRUE(until_ready(1));
   rlimit limit{};
