@@ -59,16 +59,22 @@ class DockerFixture : public testing::Test {
 
   net::Endpoint endpoint() const { return *net::parse_endpoint(options_.docker_host); }
 
+  /// Only after `stop`: what still runs of an earlier sandbox refers to it.
   void start() {
+    ASSERT_FALSE(running_) << "the sandbox was not stopped";
     auto made = sandbox::make_docker_sandbox(io_.get_executor(), pool_, options_);
     ASSERT_TRUE(made.has_value()) << made.error().message;
     sandbox_ = std::move(*made);
+    running_ = true;
     auto started = await(io_, sandbox_->start());
     ASSERT_TRUE(started.has_value()) << started.error().message;
     EXPECT_EQ(*started, std::vector<std::string>{});
     if (base_.id.empty()) base_ = image("base");
   }
-  void stop() { await(io_, sandbox_->stop()); }
+  void stop() {
+    await(io_, sandbox_->stop());
+    running_ = false;
+  }
   /// As a new life of the program does.
   void restart() {
     stop();
@@ -178,6 +184,7 @@ class DockerFixture : public testing::Test {
   std::unique_ptr<sandbox::Engine> engine_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   sandbox::Image base_;
+  bool running_ = false;
   fs::path folder_;
   std::vector<std::string> foreign_images_;
   int packs_ = 0;
