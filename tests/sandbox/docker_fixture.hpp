@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -141,6 +143,19 @@ class DockerFixture : public testing::Test {
     for (const auto& container : *found)
       result.push_back(container.state + " " + container.id);
     return result;
+  }
+  /// Until no container of this instance is left that `counts`.
+  core::awaitable<bool> until_none(std::function<bool(const sandbox::ContainerSummary&)> counts) {
+    const std::vector<std::string> labels = {std::string(sandbox::kLabelInstance) + "=" + options_.instance};
+    for (int i = 0; i < 1200; ++i) {
+      const auto found = co_await engine_->list_containers(labels);
+      if (found && std::ranges::none_of(*found, counts)) co_return true;
+      co_await core::sleep_for(std::chrono::milliseconds(50));
+    }
+    co_return false;
+  }
+  core::awaitable<bool> all_gone() {
+    return until_none([](const sandbox::ContainerSummary&) { return true; });
   }
   std::vector<std::string> images(const char* kind) {
     std::vector<std::string> labels = {std::string(sandbox::kLabelInstance) + "=" + options_.instance,
