@@ -35,8 +35,7 @@ void add_config_options(CLI::App& command, ConfigSource& source) {
 
 }  // namespace
 
-Result<Config> load_config(const ConfigSource& source) {
-  Config config = default_config();
+Result<std::vector<Setting>> load_settings(const ConfigSource& source) {
   std::vector<Setting> settings;
   if (!source.file.empty()) {
     SKILL_VERIFIER_TRY(settings, file_settings(source.file));
@@ -47,12 +46,22 @@ Result<Config> load_config(const ConfigSource& source) {
     SKILL_VERIFIER_TRY(Setting setting, flag_setting(text));
     settings.push_back(std::move(setting));
   }
+  return settings;
+}
+
+Result<Config> configure(const std::vector<Setting>& settings) {
+  Config config = default_config();
   std::vector<std::string> faults = environment_faults(environ);
   if (auto applied = apply_settings(config, settings); !applied) faults.push_back(applied.error().message);
   if (auto checked = check_config(config); !checked) faults.push_back(checked.error().message);
   SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   config.server.version = program_version();
   return config;
+}
+
+Result<Config> load_config(const ConfigSource& source) {
+  SKILL_VERIFIER_TRY(const auto settings, load_settings(source));
+  return configure(settings);
 }
 
 int run_program(int argc, char** argv) {
@@ -102,6 +111,17 @@ int run_program(int argc, char** argv) {
                    "lowest severity that fails: critical (default), high, medium, low, never");
   scan->footer("Exit status: 0 nothing of that severity, 1 something, 3 a path could not be read.");
 
+  BackupOptions backup_options;
+  CLI::App* backup = app.add_subcommand("backup", "copy the data directory, also while a service uses it");
+  backup->add_option("DEST", backup_options.directory, "directory to make")->required();
+  CLI::App* restore = app.add_subcommand("restore", "check a backup and make a data directory of it");
+  restore->add_option("SRC", backup_options.directory, "what `backup` wrote")->required();
+  restore->add_flag("--replace", backup_options.replace, "put a data directory that is not empty aside, renamed");
+  for (CLI::App* command : {backup, restore}) {
+    add_config_options(*command, source);
+    command->add_option("--data-dir", data_dir, "where jobs are kept (data_dir)");
+  }
+
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -112,6 +132,8 @@ int run_program(int argc, char** argv) {
   if (!port.empty()) source.sets.push_back("listen.port=" + port);
   if (!data_dir.empty()) source.sets.push_back("data_dir=" + data_dir);
   if (serve->parsed()) return serve_command(source, check_only);
+  if (backup->parsed()) return backup_command(source, backup_options);
+  if (restore->parsed()) return restore_command(source, backup_options);
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
   if (check->parsed()) return check_command(check_options);

@@ -17,8 +17,20 @@ struct ConfigSource {
 };
 /// Defaults, file, environment, flags; prints every fault on standard error.
 Result<Config> load_config(const ConfigSource& source);
+/// What these say, weakest first; nothing of it is checked.
+Result<std::vector<Setting>> load_settings(const ConfigSource& source);
+/// The configuration that they make. Errors: invalid_argument `config_invalid` with every fault of settings and
+/// environment.
+Result<Config> configure(const std::vector<Setting>& settings);
 
 int serve_command(const ConfigSource& source, bool check_only);
+
+struct BackupOptions {
+  std::string directory;  ///< of the backup
+  bool replace = false;   ///< restore: a data directory that is not empty is renamed
+};
+int backup_command(const ConfigSource& source, const BackupOptions& options);
+int restore_command(const ConfigSource& source, const BackupOptions& options);
 
 struct VerifyOptions {
   std::string path;

@@ -134,6 +134,10 @@ void add_service_keys(std::vector<Key>& keys) {
   add("drain", duration<core::Duration>(0ms, 1h, [](Config& c) -> auto& { return c.service.drain; }));
   add("retention",
       duration<std::chrono::seconds>(0ms, 24h * 3650, [](Config& c) -> auto& { return c.service.retention; }));
+  add("retention_jobs",
+      integer<std::uint64_t>(0, 1'000'000'000, [](Config& c) -> auto& { return c.service.retention_jobs; }));
+  add("retention_size",
+      size<std::uint64_t>(0, 64 * kTiB, [](Config& c) -> auto& { return c.service.retention_bytes; }));
   add(
       "skill_roots",
       [](Config& c, std::string_view value) -> Result<void> {

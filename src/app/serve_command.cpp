@@ -1,12 +1,16 @@
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands.hpp"
+#include "app/reload.hpp"
+#include "app/service_manager.hpp"
 #include "app/wiring.hpp"
 
 namespace skill_verifier::app {
@@ -24,21 +28,73 @@ void print_error(const Error& error) {
   if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
 }
 
-core::awaitable<void> serve(Wiring& wiring, http::Server& server, std::string address, Outcome& outcome) {
-  auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM);
+/// What a signal needs.
+struct Running {
+  Wiring& wiring;
+  http::Server& server;
+  Reloader& reloader;
+  ReloadState& reloads;
+  ServiceManager& manager;
+};
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names)
+    text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+void reload(Running& running) {
+  running.manager.reloading();
+  auto read = running.reloader.read();
+  running.reloads.tried(read.has_value(), running.wiring.clock.now());
+  if (!read) {
+    log::error("configuration not reloaded", {{"code", read.error().id}, {"message", read.error().message}});
+    running.manager.ready("serving; the last reload was refused");
+    return;
+  }
+  const Config& config = read->config;
+  // What was done is said also where the level, old or new, would hide it.
+  log::configure(std::min(config.log_level, log::Level::info), config.log_format);
+  running.server.reconfigure(config.server);
+  running.wiring.service->reconfigure(config.service);
+  running.wiring.sandbox->resize_pools(config.sandbox.pool);
+  for (const auto& hook : running.wiring.on_reload)
+    hook(config);
+  for (const std::string& key : read->needs_restart)
+    log::warn("configuration key needs a restart", {{"key", key}});
+  log::info("configuration reloaded",
+            {{"applied", joined(read->applied)}, {"needs_restart", joined(read->needs_restart)}});
+  log::configure(config.log_level, config.log_format);
+  running.manager.ready("serving");
+}
+
+core::awaitable<void> serve(Running running, std::string address, Outcome& outcome, core::TaskGroup& watchdog) {
+  auto& [wiring, server, reloader, reloads, manager] = running;
+  auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM, SIGHUP);
   auto started = co_await start(wiring);
   if (started) started = server.start();
   if (started) {
     log::info("serving", {{"address", address}, {"port", server.port()}});
-    const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    log::info("stopping", {{"signal", signal}});
+    manager.ready("serving");
+    while (true) {
+      const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      if (!error && signal == SIGHUP) {
+        reload(running);
+        continue;
+      }
+      log::info("stopping", {{"signal", signal}});
+      break;
+    }
   } else {
     print_error(started.error());
     outcome.exit_code = exit_error;
   }
+  manager.stopping();
   // New submissions are refused from here on; requests that wait for a verdict still get it if it comes in time.
   co_await stop(wiring);
   co_await server.stop(kHttpGrace);
+  watchdog.cancel();
   log::info("stopped");
 }
 
@@ -53,7 +109,8 @@ void raise_descriptor_limit() {
 }  // namespace
 
 int serve_command(const ConfigSource& source, bool check_only) {
-  auto config = load_config(source);
+  auto settings = load_settings(source);
+  auto config = settings ? configure(*settings) : Result<Config>(settings.error());
   if (!config) {
     print_error(config.error());
     return exit_config;
@@ -65,18 +122,25 @@ int serve_command(const ConfigSource& source, bool check_only) {
   log::configure(config->log_level, config->log_format);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
-  const http::ServerOptions options = config->server;
+  http::ServerOptions options = config->server;
   auto wiring = wire(std::move(*config));
   if (!wiring) {
     print_error(wiring.error());
     return exit_error;
   }
   Wiring& all = **wiring;
+  ReloadState reloads;
+  options.metrics.emplace_back([&reloads](core::MetricsText& out) { reloads.write(out); });
+  options.metrics.emplace_back([&all](core::MetricsText& out) { write_metrics(all, out); });
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
   http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;
   core::TaskGroup tasks(all.io.get_executor());
-  tasks.spawn("serve", serve(all, server, options.address, outcome));
+  Reloader reloader(source, std::move(*settings));
+  ServiceManager manager([](const char* name) -> const char* { return std::getenv(name); });
+  core::TaskGroup watchdog(all.io.get_executor());
+  watchdog.spawn("watchdog", manager.keep_alive());
+  tasks.spawn("serve", serve(Running{all, server, reloader, reloads, manager}, options.address, outcome, watchdog));
   all.io.run();
   return outcome.exit_code;
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/process_metrics.hpp"
 #include "app/program.hpp"
 #include "skill_verifier/core/ids.hpp"
 
@@ -38,7 +39,7 @@ Result<std::unique_ptr<store::JobStore>> open_store(const Config& config) {
   return store::open_sqlite_store(config.data_dir);
 }
 
-std::unique_ptr<attest::Quoter> make_quoter(Wiring& wiring, const Config& config) {
+std::unique_ptr<attest::MeteredQuoter> make_quoter(Wiring& wiring, const Config& config) {
   if (!config.attestation_enabled) return nullptr;
   auto endpoint = attest::find_dstack_endpoint(config.dstack, std::getenv("DSTACK_SIMULATOR_ENDPOINT"));
   if (!endpoint) {
@@ -46,7 +47,8 @@ std::unique_ptr<attest::Quoter> make_quoter(Wiring& wiring, const Config& config
     return nullptr;
   }
   log::info("guest agent", {{"endpoint", *endpoint}});
-  return std::make_unique<attest::DstackQuoter>(wiring.io.get_executor(), std::move(*endpoint), config.dstack);
+  auto quoter = std::make_unique<attest::DstackQuoter>(wiring.io.get_executor(), std::move(*endpoint), config.dstack);
+  return std::make_unique<attest::MeteredQuoter>(std::move(quoter), wiring.clock);
 }
 
 void make_appraiser(Wiring& wiring, const Config& config) {
@@ -67,6 +69,7 @@ void make_appraiser(Wiring& wiring, const Config& config) {
 
 Result<std::unique_ptr<Wiring>> wire(Config config) {
   auto wiring = std::make_unique<Wiring>();
+  wiring->data_dir = config.data_dir;
   SKILL_VERIFIER_TRY(wiring->store, open_store(config));
   if (config.sandbox.instance.empty()) {
     SKILL_VERIFIER_TRY(config.sandbox.instance, stored_instance(config.data_dir));
@@ -92,6 +95,13 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
                                                        *wiring->store, *wiring->sandbox, wiring->quoter.get(),
                                                        std::move(config.service), wiring->appraiser.get());
   return wiring;
+}
+
+void write_metrics(const Wiring& wiring, core::MetricsText& out) {
+  wiring.store->write_metrics(out);
+  if (wiring.quoter) wiring.quoter->write(out);
+  if (wiring.collateral) wiring.collateral->write_metrics(out);
+  write_process_metrics(out, wiring.data_dir);
 }
 
 core::awaitable<Result<void>> start(Wiring& wiring) {

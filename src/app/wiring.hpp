@@ -1,9 +1,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "app/config.hpp"
+#include "skill_verifier/attest/metered_quoter.hpp"
 
 namespace skill_verifier::app {
 
@@ -12,18 +15,24 @@ struct Wiring {
   boost::asio::io_context io{1};
   core::SystemClock clock;
   core::WorkPool pool{4};
+  std::filesystem::path data_dir;
   std::unique_ptr<store::JobStore> store;
   std::unique_ptr<sandbox::Sandbox> sandbox;
-  std::unique_ptr<attest::Quoter> quoter;  ///< null: no guest agent here
+  std::unique_ptr<attest::MeteredQuoter> quoter;  ///< null: no guest agent here
   std::unique_ptr<attest::CollateralClient> collateral_client;
   std::unique_ptr<attest::CollateralCache> collateral;
   std::unique_ptr<attest::Appraiser> appraiser;  ///< null: nothing is quoted, or collateral is off
   std::unique_ptr<service::Service> service;
+  /// Called at SIGHUP with what is in force from then on: for files that are opened anew.
+  std::vector<std::function<void(const Config&)>> on_reload;
 };
 
 /// Opens the store and builds the rest. Fills what only the running program knows (verifier name and digest, instance).
 /// Errors: those of the store and the sandbox; unavailable `data_dir_unusable`.
 Result<std::unique_ptr<Wiring>> wire(Config config);
+
+/// What is counted outside the service and the server: store, quotes, collateral, this process and its disk.
+void write_metrics(const Wiring& wiring, core::MetricsText& out);
 
 /// Checks the engine, removes leftovers, starts the workers. After a failure only `stop` may follow.
 core::awaitable<Result<void>> start(Wiring& wiring);

@@ -42,6 +42,7 @@ struct CollateralCache::Impl {
   const CollateralCacheOptions options;
   std::map<dcap::CollateralKey, EntryPtr> entries;
   bool stopped = false;
+  std::uint64_t fetched = 0, failed = 0;
   core::TaskGroup tasks;
 };
 
@@ -87,6 +88,7 @@ awaitable<void> CollateralCache::Impl::run_fetch(dcap::CollateralKey key, EntryP
 
 void CollateralCache::Impl::settle(const dcap::CollateralKey& key, Entry& entry, Result<FetchedCollateral> fetched) {
   if (fetched) {
+    ++this->fetched;
     log::info("collateral fetched", {{"fmspc", key.fmspc}, {"until", core::to_rfc3339(fetched->until)}});
     entry.current = std::make_shared<const FetchedCollateral>(std::move(*fetched));
     entry.failure.reset();
@@ -98,6 +100,7 @@ void CollateralCache::Impl::settle(const dcap::CollateralKey& key, Entry& entry,
 }
 
 void CollateralCache::Impl::fail(const dcap::CollateralKey& key, Entry& entry, Error why) {
+  ++failed;
   entry.failure = std::move(why);
   entry.pause = std::clamp(2 * entry.pause, options.first_retry, options.last_retry);
   entry.retry_at = clock.now() + entry.pause;
@@ -131,6 +134,28 @@ void CollateralCache::discard(const dcap::CollateralKey& key, const CollateralPt
   if (found == impl_->entries.end() || found->second->current != bad) return;
   found->second->current = nullptr;
   impl_->fail(key, *found->second, std::move(why));
+}
+
+void CollateralCache::write_metrics(core::MetricsText& out) const {
+  std::size_t held = 0;
+  std::optional<core::Time> oldest, first_end;
+  for (const auto& [key, entry] : impl_->entries) {
+    if (!entry->current) continue;
+    ++held;
+    oldest = std::min(oldest.value_or(core::Time::max()), entry->current->fetched_at);
+    first_end = std::min(first_end.value_or(core::Time::max()), entry->current->until);
+  }
+  const auto timestamp = [&out](std::string_view name, std::string_view help, std::optional<core::Time> time) {
+    out.gauge(name, help);
+    if (time) out.sample({}, std::chrono::duration<double>(time->time_since_epoch()).count());
+  };
+  out.gauge("skill_verifier_collateral_platforms", "Platforms whose collateral is held.");
+  out.sample({}, static_cast<double>(held));
+  timestamp("skill_verifier_collateral_oldest_timestamp_seconds", "When the oldest of it was fetched.", oldest);
+  timestamp("skill_verifier_collateral_expiry_timestamp_seconds", "When the first of it ends.", first_end);
+  out.counter("skill_verifier_collateral_fetches_total", "Fetches by how they ended.");
+  out.sample({{"result", "ok"}}, static_cast<double>(impl_->fetched));
+  out.sample({{"result", "failed"}}, static_cast<double>(impl_->failed));
 }
 
 awaitable<void> CollateralCache::stop() {

@@ -8,6 +8,7 @@
 
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
+#include "skill_verifier/core/trace.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -27,6 +28,13 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 constexpr std::size_t kMaxValue = 2000;
 
+/// Of the request that the line is about.
+std::string trace_of(Fields fields) {
+  for (const Field& field : fields)
+    if (field.key == "request") return bound_trace(field.value);
+  return {};
+}
+
 std::string text_line(std::string_view event, Fields fields) {
   std::string line(event);
   for (const Field& field : fields) {
@@ -35,6 +43,7 @@ std::string text_line(std::string_view event, Fields fields) {
     line += fmt::format(" {}=", field.key);
     line += quote ? Json(value).dump() : value;
   }
+  if (const std::string trace = trace_of(fields); !trace.empty()) line += " trace=" + trace;
   return line;
 }
 
@@ -45,6 +54,7 @@ std::string json_line(std::string_view event, Fields fields) {
     line += fmt::format(",\"{}\":", field.key);
     line += field.quoted ? dump_json(Json(shorten(field.value, kMaxValue))) : field.value;
   }
+  if (const std::string trace = trace_of(fields); !trace.empty()) line += ",\"trace\":\"" + trace + "\"";
   return line + "}";
 }
 

@@ -101,17 +101,22 @@ awaitable<Response> Api::dispatch(Request& request) {
                           "GET /docs lists what there is");
     co_return refuse(problem, request);
   }
-  if (request.head.method == "OPTIONS") co_return options_response(*match);
-  const Route* route = find_route(*match, request.head.method);
+  Response response = co_await dispatch(request, *match);
+  response.route = match->path;
+  co_return response;
+}
+
+awaitable<Response> Api::dispatch(Request& request, const PathMatch& match) {
+  if (request.head.method == "OPTIONS") co_return options_response(match);
+  const Route* route = find_route(match, request.head.method);
   if (!route) {
     Problem problem(405, "method_not_allowed",
-                    core::shorten(request.head.method) + " is not answered at " + std::string(match->path));
-    problem.allow = allowed_methods(*match);
+                    core::shorten(request.head.method) + " is not answered at " + std::string(match.path));
+    problem.allow = allowed_methods(match);
     co_return refuse(problem, request);
   }
-  if (!match->job_id.empty() && !core::is_job_id(match->job_id))
-    co_return refuse(job_not_found(match->job_id), request);
-  Response response = co_await act(route->action, match->job_id, request);
+  if (!match.job_id.empty() && !core::is_job_id(match.job_id)) co_return refuse(job_not_found(match.job_id), request);
+  Response response = co_await act(route->action, match.job_id, request);
   co_return response;
 }
 
@@ -138,6 +143,10 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await list_jobs(request);
     case Action::show_health:
       co_return co_await show_health();
+    case Action::show_ready:
+      co_return co_await show_ready();
+    case Action::show_metrics:
+      co_return co_await show_metrics();
     case Action::show_docs:
       co_return show_page(docs_, "text/html; charset=utf-8");
     case Action::show_openapi:
@@ -156,6 +165,7 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
     const auto seconds = parse_number("wait", *text, 0, 86'400);
     if (!seconds) co_return refuse(Problem(seconds.error()), request);
     limit = std::min<core::Duration>(std::chrono::seconds(*seconds), options_.max_wait);
+    response.waited = limit > core::Duration::zero();
   }
   bool timed = false;
   if (const auto text = query->find("timing")) {
@@ -266,8 +276,7 @@ awaitable<Response> Api::list_jobs(Request& request) {
 
 awaitable<Response> Api::show_health() {
   const service::Health health = co_await backend_.health();
-  const bool accepts = !health.draining && !health.store_error;
-  co_return json_response(accepts ? 200 : 503, health_json(health, clock_.now(), options_.version));
+  co_return json_response(200, health_json(health, clock_.now(), options_.version));
 }
 
 Response Api::show_page(const std::shared_ptr<const std::string>& text, std::string_view content_type) const {

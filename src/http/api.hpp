@@ -8,6 +8,7 @@
 #include "http/form.hpp"
 #include "http/job_cache.hpp"
 #include "http/message.hpp"
+#include "http/request_metrics.hpp"
 #include "http/router.hpp"
 #include "skill_verifier/http/server.hpp"
 
@@ -23,14 +24,22 @@ class Api {
   /// stream does not refer to it.
   awaitable<Response> answer(Request& request);
 
+  /// Every answer is counted here once it is known, `time` being that from the request's head to the answer's.
+  void count(std::string_view method, const Response& response, core::Duration time);
+  /// How many connections there are, from whoever knows.
+  std::function<std::size_t()> connections;
+
  private:
   awaitable<Response> dispatch(Request& request);
+  awaitable<Response> dispatch(Request& request, const PathMatch& match);
   awaitable<Response> act(Action action, std::string_view job_id, Request& request);
   awaitable<Response> show_job(std::string id, Request& request);
   awaitable<Response> delete_job(std::string id, Request& request);
   awaitable<Response> show_log(std::string id, Request& request);
   awaitable<Response> list_jobs(Request& request);
   awaitable<Response> show_health();
+  awaitable<Response> show_ready();    // metrics_routes.cpp
+  awaitable<Response> show_metrics();  // metrics_routes.cpp
   /// The text as a body that counts against the budget for as long as somebody reads it. Errors: overloaded
   /// `responses_full`.
   Result<std::shared_ptr<const std::string>> share(std::string text);
@@ -59,6 +68,7 @@ class Api {
   core::Semaphore documents_;
   ByteBudget response_budget_;  ///< outlives every text that share() made
   JobCache cache_;
+  RequestMetrics metrics_;
   std::size_t uploads_ = 0;  ///< being received now
   std::shared_ptr<const std::string> openapi_;
   std::shared_ptr<const std::string> docs_;

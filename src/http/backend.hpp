@@ -25,6 +25,8 @@ struct Backend {
   std::function<awaitable<service::Health>()> health;
   std::function<awaitable<Result<std::uint64_t>>()> total;
   std::function<std::uint64_t()> pack_bytes;
+  std::function<void(core::MetricsText&)> write_metrics;
+  std::function<bool()> engine_away;
 };
 
 /// The service outlives what is returned.

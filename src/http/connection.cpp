@@ -51,6 +51,17 @@ bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), allowed);
 }
 
+/// Nothing where the field is missing, malformed or there twice: then a trace begins here.
+std::optional<core::TraceContext> trace_parent(const RequestHead& head) {
+  std::string_view value;
+  for (const auto& [name, text] : head.fields) {
+    if (!equals_ignoring_case(name, "traceparent")) continue;
+    if (!value.empty()) return std::nullopt;
+    value = text;
+  }
+  return core::parse_traceparent(value);
+}
+
 /// Answers that change something are events, others are seen at debug level only.
 void log_request(const Request& request, const Response& response, bool sent, SteadyTime began) {
   const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now() - began);
@@ -122,7 +133,7 @@ struct Connection::Impl {
   Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
   awaitable<Result<error_code>> read_body_piece();
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
-  awaitable<bool> send(const Response& response, const RequestHead& head, std::string_view request_id, bool close);
+  awaitable<bool> send(const Response& response, const Request& request, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
   awaitable<bool> write(std::string_view first, std::string_view second);
   awaitable<void> linger();
@@ -242,12 +253,15 @@ awaitable<bool> Connection::Impl::serve_request() {
   request.head = std::move(*parsed);
   const std::string_view given = request.head.field("X-Request-Id");
   request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
+  request.trace = core::own_span(trace_parent(request.head));
+  const core::TraceBinding traced(request.id, request.trace.trace_id);
   request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };
 
   // What changes something is carried through for a client that has gone, what only waits for it is not.
   auto answering = group.api.answer(request);
   if (request.head.method == "GET") answering = while_connected(watch, std::move(answering));
   const Response response = co_await std::move(answering);
+  group.api.count(request.head.method, response, now() - began);
   gone = gone || watch->lost;
   if (gone) {
     log_request(request, response, false, began);
@@ -256,7 +270,7 @@ awaitable<bool> Connection::Impl::serve_request() {
   unread = request.head.has_body() && !(parser && parser->is_done());
   const bool raw_stream = response.stream && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
-  const bool sent = co_await send(response, request.head, request.id, last);
+  const bool sent = co_await send(response, request, last);
   log_request(request, response, sent, began);
   co_return sent && !last;
 }
@@ -265,10 +279,13 @@ awaitable<bool> Connection::Impl::serve_request() {
 awaitable<bool> Connection::Impl::send_problem(Problem problem) {
   Request request;
   request.id = core::new_request_id();
-  const Response response = problem_response(problem, {}, request.id);
+  request.trace = core::own_span(std::nullopt);
+  Response response = problem_response(problem, {}, request.id);
+  response.waited = true;  // for a head that never came
   unread = true;
+  group.api.count({}, response, core::Duration::zero());
   core::log::debug("request refused", {{"status", response.status}, {"code", problem.code}, {"request", request.id}});
-  co_return co_await send(response, request.head, request.id, true);
+  co_return co_await send(response, request, true);
 }
 
 Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t limit) {
@@ -327,15 +344,14 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
   co_return std::string_view(block).substr(0, block.size() - body.size);
 }
 
-awaitable<bool> Connection::Impl::send(const Response& response, const RequestHead& head, std::string_view request_id,
-                                       bool close) {
-  const std::string text = response_head(response, head, request_id, close);
-  const bool body = head.method != "HEAD" && response.status != 204;
+awaitable<bool> Connection::Impl::send(const Response& response, const Request& request, bool close) {
+  const std::string text = response_head(response, request, close);
+  const bool body = request.head.method != "HEAD" && response.status != 204;
   if (!body) co_return co_await write(text, {});
   if (!response.stream) co_return co_await write(text, response.text());
   const bool begun = co_await write(text, {});
   if (!begun) co_return false;
-  co_return co_await send_stream(response, head.minor_version == 1);
+  co_return co_await send_stream(response, request.head.minor_version == 1);
 }
 
 awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {

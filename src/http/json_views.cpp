@@ -57,11 +57,13 @@ void add_failure(OrderedJson& object, const store::Job& job) {
 
 }  // namespace
 
-std::string submitted_json(const store::Job& job) {
+std::string submitted_json(const store::Job& job, bool engine_away) {
+  const char* message = engine_away ? "Verification job created; it waits until the Docker Engine answers again"
+                                    : "Verification job created";
   return core::dump_json(OrderedJson{{"jobId", job.id},
                                      {"status", store::to_string(job.state)},
                                      {"statusUrl", "/verify/" + job.id},
-                                     {"message", "Verification job created"}});
+                                     {"message", message}});
 }
 
 std::string job_json(const store::Job& job) {
@@ -183,6 +185,24 @@ std::string health_json(const service::Health& health, core::Time now, std::stri
   for (const auto& pool : health.pools)
     object["pools"].push_back(pool_view(pool));
   return core::dump_json(object);
+}
+
+bool is_ready(const service::Health& health) {
+  return !health.draining && !health.engine_error && !health.store_error && !health.dstack_error;
+}
+
+std::string ready_json(const service::Health& health) {
+  OrderedJson checks = OrderedJson::object();
+  const auto check = [&checks](const char* name, const std::optional<std::string>& error) {
+    checks[name] = OrderedJson{{"ready", !error.has_value()}};
+    if (error) checks[name]["reason"] = *error;
+  };
+  check("engine", health.engine_error);
+  check("store", health.store_error);
+  check("dstack", health.dstack_error);
+  if (health.attestation == "none") checks["dstack"]["reason"] = "no guest agent here: results carry no quote";
+  if (health.draining) check("service", "shutting down");
+  return core::dump_json(OrderedJson{{"ready", is_ready(health)}, {"checks", std::move(checks)}});
 }
 
 std::string deleted_json() {

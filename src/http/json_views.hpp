@@ -14,7 +14,7 @@
 namespace skill_verifier::http {
 
 /// 202 of POST /verify.
-std::string submitted_json(const store::Job& job);
+std::string submitted_json(const store::Job& job, bool engine_away);
 /// GET /verify/{jobId}.
 std::string job_json(const store::Job& job);
 /// The same with a member `timing` at the end: milliseconds per stage, or null when nothing is known of it any more.
@@ -27,6 +27,10 @@ std::string service_attestation_json(const service::ServiceAttestation& attestat
 /// GET /jobs.
 std::string jobs_json(const std::vector<store::JobSummary>& jobs, std::uint64_t total,
                       std::optional<std::uint64_t> next_cursor);
+/// Whether jobs are taken in and can be judged now.
+bool is_ready(const service::Health& health);
+/// GET /ready: that, with the reason by dependency.
+std::string ready_json(const service::Health& health);
 /// GET /health.
 std::string health_json(const service::Health& health, core::Time now, std::string_view version);
 /// DELETE /verify/{jobId}.

@@ -96,7 +96,9 @@ struct Listener::Impl {
         api(executor, std::move(backend), pool, clock, std::move(spool), options),
         group{api, options, {}, false},
         acceptor(executor),
-        tasks(executor) {}
+        tasks(executor) {
+    api.connections = [this] { return serving.total(); };
+  }
 
   Result<void> listen();
   awaitable<void> accept_connections();
@@ -196,6 +198,20 @@ Result<void> Listener::start() {
   if (auto listening = impl_->listen(); !listening) return listening;
   impl_->tasks.spawn("http listener", impl_->accept_connections());
   return {};
+}
+
+void Listener::reconfigure(const ServerOptions& wanted) {
+  ServerOptions& options = impl_->options;
+  options.header_time = wanted.header_time;
+  options.body_time = wanted.body_time;
+  options.body_idle = wanted.body_idle;
+  options.idle_time = wanted.idle_time;
+  options.write_time = wanted.write_time;
+  options.max_wait = wanted.max_wait;
+  options.uploads = wanted.uploads;
+  options.body_bytes = wanted.body_bytes;
+  options.connections = wanted.connections;
+  options.connections_per_address = wanted.connections_per_address;
 }
 
 std::uint16_t Listener::port() const {

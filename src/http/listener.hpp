@@ -19,6 +19,7 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   Result<void> start();
+  void reconfigure(const ServerOptions& wanted);
   std::uint16_t port() const;
   awaitable<void> stop(core::Duration grace);
 

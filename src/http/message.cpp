@@ -8,8 +8,7 @@
 
 namespace skill_verifier::http {
 
-std::string response_head(const Response& response, const RequestHead& request, std::string_view request_id,
-                          bool close) {
+std::string response_head(const Response& response, const Request& request, bool close) {
   std::string head;
   head.reserve(512);
   auto out = std::back_inserter(head);
@@ -18,16 +17,16 @@ std::string response_head(const Response& response, const RequestHead& request, 
     fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
     if (!response.stream) {
       fmt::format_to(out, "Content-Length: {}\r\n", response.text().size());
-    } else if (request.minor_version == 1) {
+    } else if (request.head.minor_version == 1) {
       head += "Transfer-Encoding: chunked\r\n";
     }
   }
   for (const auto& [name, value] : response.headers)
     fmt::format_to(out, "{}: {}\r\n", name, value);
-  fmt::format_to(out, "X-Request-Id: {}\r\n", request_id);
+  fmt::format_to(out, "X-Request-Id: {}\r\ntraceparent: {}\r\n", request.id, core::to_traceparent(request.trace));
   head +=
       "Access-Control-Allow-Origin: *\r\n"
-      "Access-Control-Expose-Headers: Location, Retry-After, X-Request-Id\r\n"
+      "Access-Control-Expose-Headers: Location, Retry-After, X-Request-Id, traceparent\r\n"
       "X-Content-Type-Options: nosniff\r\n";
   if (close) head += "Connection: close\r\n";
   head += "\r\n";

@@ -9,6 +9,7 @@
 
 #include "http/request_check.hpp"
 #include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/trace.hpp"
 
 namespace skill_verifier::http {
 
@@ -22,8 +23,9 @@ using BodyReader = std::function<awaitable<Result<std::string_view>>(std::uint64
 /// Owned by the connection until it has been answered.
 struct Request {
   RequestHead head;
-  std::string id;   ///< for the log and X-Request-Id
-  BodyReader body;  ///< `limit` is for the whole body and the same in every call
+  std::string id;            ///< for the log and X-Request-Id
+  core::TraceContext trace;  ///< our span: traceparent of the answer
+  BodyReader body;           ///< `limit` is for the whole body and the same in every call
 };
 
 /// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.
@@ -37,13 +39,14 @@ struct Response {
   std::shared_ptr<const std::string> shared_body;  ///< instead of `body`
   BodyWriter stream;                               ///< instead of both
   std::string job;                                 ///< id for the log, when one is known
+  std::string_view route;                          ///< pattern of the route that answered, a literal; empty: none
+  bool waited = false;                             ///< the client asked to wait: its time is no latency of ours
 
   std::string_view text() const { return shared_body ? std::string_view(*shared_body) : std::string_view(body); }
 };
 
 /// Status line and header lines of an answer, with the empty line.
-std::string response_head(const Response& response, const RequestHead& request, std::string_view request_id,
-                          bool close);
+std::string response_head(const Response& response, const Request& request, bool close);
 /// The answer to a request that was refused. `path` may be empty when none could be read.
 Response problem_response(const Problem& problem, std::string_view path, std::string_view request_id);
 

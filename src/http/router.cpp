@@ -17,6 +17,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/attestation/{jobId}", Action::show_attestation},
     {"GET", "/jobs", Action::list_jobs},
     {"GET", "/health", Action::show_health},
+    {"GET", "/ready", Action::show_ready},
+    {"GET", "/metrics", Action::show_metrics},
     {"GET", "/docs", Action::show_docs},
     {"GET", "/openapi.json", Action::show_openapi},
 };

@@ -17,6 +17,8 @@ enum class Action {
   show_log,
   list_jobs,
   show_health,
+  show_ready,
+  show_metrics,
   show_docs,
   show_openapi
 };

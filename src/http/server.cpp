@@ -20,6 +20,8 @@ Backend backend_of(service::Service& service) {
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
+  backend.write_metrics = [&service](core::MetricsText& out) { service.write_metrics(out); };
+  backend.engine_away = [&service] { return service.engine_away(); };
   backend.total = [&service] { return service.total(); };
   return backend;
 }
@@ -38,6 +40,9 @@ Server::~Server() = default;
 
 Result<void> Server::start() {
   return impl_->listener.start();
+}
+void Server::reconfigure(const ServerOptions& wanted) {
+  impl_->listener.reconfigure(wanted);
 }
 std::uint16_t Server::port() const {
   return impl_->listener.port();

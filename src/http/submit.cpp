@@ -42,14 +42,15 @@ std::string archive_name(std::string_view filename) {
   return std::string(filename.substr(0, kMaxFilename));
 }
 
-service::Submission to_submission(SubmissionForm form, const std::string& request_id) {
+service::Submission to_submission(SubmissionForm form, const Request& request) {
   service::Submission submission;
   submission.skill_path = std::move(form.skill_path);
   submission.nonce = std::move(form.nonce);
   submission.version = std::move(form.version);
   submission.name = std::move(form.name);
   submission.discover = form.discover.value_or(false);
-  submission.request_id = request_id;
+  submission.request_id = request.id;
+  submission.trace_id = request.trace.trace_id;
   return submission;
 }
 
@@ -120,11 +121,11 @@ class FormReceiver {
     co_return Result<void>();
   }
 
-  awaitable<Result<service::Submission>> finish(std::string request_id) {
+  awaitable<Result<service::Submission>> finish(const Request& request) {
     if (!file_) co_return no_skill();
     auto path = co_await file_->finish();
     if (!path) co_return path.error();
-    auto submission = to_submission(std::move(form_), request_id);
+    auto submission = to_submission(std::move(form_), request);
     submission.archive = std::move(*path);
     submission.archive_name = std::move(filename_);
     co_return submission;
@@ -174,13 +175,13 @@ class FormReceiver {
 
 awaitable<Response> Api::submit(Request& request) {
   const auto refused = [&request](const Error& error) {
-    return problem_response(submit_problem(error), request.head.path, request.id);
+    return problem_response(submit_problem(error), request.head.path, request);
   };
   const bool typed = request.head.has_field("Content-Type");
   if (!request.head.content_length && !request.head.chunked && typed)
     co_return problem_response(Problem(411, "length_required", "a body is announced without its length",
                                        "send Content-Length or Transfer-Encoding: chunked"),
-                               request.head.path, request.id);
+                               request.head.path, request);
   if (!request.head.has_body()) co_return refused(no_skill());
   auto form = parse_query_form(request.head.query);
   if (!form) co_return refused(form.error());
@@ -193,7 +194,7 @@ awaitable<Response> Api::submit(Request& request) {
   if (!job) co_return refused(job.error());
   Response response;
   response.status = 202;
-  response.body = submitted_json(*job);
+  response.body = submitted_json(*job, backend_.engine_away && backend_.engine_away());
   response.headers.emplace_back("Location", "/verify/" + job->id);
   response.headers.emplace_back("Cache-Control", "no-store");
   response.job = job->id;
@@ -239,7 +240,7 @@ awaitable<Result<service::Submission>> Api::receive_json(Request& request, Submi
   auto merged = merge(std::move(form), std::move(*body));
   if (!merged) co_return merged.error();
   if (!merged->skill_path || merged->skill_path->empty()) co_return no_skill();
-  co_return to_submission(std::move(*merged), request.id);
+  co_return to_submission(std::move(*merged), request);
 }
 
 awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::string content_type,
@@ -265,7 +266,7 @@ awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::
     }
   }
   if (const auto ended = parser.finish(); !ended) co_return ended.error();
-  co_return co_await receiver.finish(request.id);
+  co_return co_await receiver.finish(request);
 }
 
 awaitable<Result<service::Submission>> Api::receive_raw(Request& request, SubmissionForm form,
@@ -290,7 +291,7 @@ awaitable<Result<service::Submission>> Api::receive_raw(Request& request, Submis
   }
   auto path = co_await file->finish();
   if (!path) co_return path.error();
-  auto submission = to_submission(std::move(form), request.id);
+  auto submission = to_submission(std::move(form), request);
   submission.archive = std::move(*path);
   submission.archive_name = archive_name(filename);
   co_return submission;

@@ -8,6 +8,7 @@
 #include "service/live_log.hpp"
 #include "service/stopwatch.hpp"
 #include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/trace.hpp"
 
 namespace skill_verifier::service {
 
@@ -24,7 +25,8 @@ struct Entry {
       : id(std::move(job_id)), done(executor), log(executor), task(executor) {}
 
   const std::string id;
-  std::string request_id;  ///< of the request that submitted it, for the log; empty until a recovered job is begun
+  std::string request_id;     ///< of the request that submitted it, for the log; empty until a recovered job is begun
+  core::TraceBinding traced;  ///< for the lines about it
   Where where = Where::queued;
   bool recovered = false;    ///< from an earlier life: its pack is checked before it is used
   bool begun = false;        ///< running in the store

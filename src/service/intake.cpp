@@ -104,6 +104,7 @@ Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& o
   request.pack_bytes = package.pack_bytes;
   request.nonce = submission.nonce;
   request.request_id = submission.request_id;
+  request.trace_id = submission.trace_id;
   request.manifest = std::move(*report.manifest);
   request.warnings = std::move(report.warnings);
   request.notes = std::move(package.notes);

@@ -201,6 +201,7 @@ std::string to_json(const JobRequest& request) {
                               {"packBytes", request.pack_bytes},
                               {"nonce", optional_json(request.nonce)},
                               {"requestId", request.request_id},
+                              {"traceId", request.trace_id},
                               {"manifest", manifest_json(request.manifest)},
                               {"warnings", std::move(warnings)},
                               {"notes", std::move(notes)}});
@@ -222,6 +223,7 @@ Result<JobRequest> parse_job_request(std::string_view text) {
   request.nonce = reader.maybe_text("nonce");
   // Jobs that an earlier release stored have none.
   if (reader.has("requestId")) request.request_id = reader.text("requestId");
+  if (reader.has("traceId")) request.trace_id = reader.text("traceId");
   request.manifest = read_manifest(reader.object("manifest"), complaint);
   request.warnings = read_warnings(reader.array("warnings"), complaint);
   request.notes = read_notes(reader.array("notes"), complaint);
@@ -232,6 +234,12 @@ Result<JobRequest> parse_job_request(std::string_view text) {
 std::string request_id_of(std::string_view text) {
   const auto request = parse_job_request(text);
   return request ? request->request_id : std::string();
+}
+
+core::TraceBinding trace_of(std::string_view text) {
+  auto request = parse_job_request(text);
+  if (!request) return {};
+  return core::TraceBinding(std::move(request->request_id), std::move(request->trace_id));
 }
 
 }  // namespace skill_verifier::service

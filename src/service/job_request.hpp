@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "skill_verifier/core/result.hpp"
+#include "skill_verifier/core/trace.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
 
@@ -21,6 +22,7 @@ struct JobRequest {
   std::uint64_t pack_bytes = 0;
   std::optional<std::string> nonce;
   std::string request_id;  ///< of the HTTP request that submitted it: for log lines of whatever life runs it
+  std::string trace_id;    ///< of the distributed trace that it belonged to; may be empty
   skill::Manifest manifest;
   std::vector<skill::Diagnostic> warnings;
   std::vector<skill::PackageNote> notes;
@@ -32,5 +34,7 @@ std::string to_json(const JobRequest& request);
 Result<JobRequest> parse_job_request(std::string_view text);
 /// For log lines; empty where the text has none, or is not readable.
 std::string request_id_of(std::string_view text);
+/// Both, as a binding for the lines about this job.
+core::TraceBinding trace_of(std::string_view text);
 
 }  // namespace skill_verifier::service

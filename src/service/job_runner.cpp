@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "skill_verifier/attest/document.hpp"
@@ -10,6 +11,8 @@
 
 namespace skill_verifier::service {
 namespace {
+
+constexpr core::Duration kEngineCheck = std::chrono::seconds(5);
 
 Error was_cancelled() {
   return {Errc::cancelled, "cancelled", "the job was cancelled"};
@@ -48,13 +51,15 @@ sandbox::OutputSink sink_of(const EntryPtr& entry) {
 }  // namespace
 
 JobRunner::JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-                     attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options)
+                     attest::Quoter* quoter, QuoteEvidence& evidence, ServiceMetrics& metrics,
+                     const ServiceOptions& options)
     : pool_(pool),
       clock_(clock),
       store_(store),
       sandbox_(sandbox),
       quoter_(quoter),
       evidence_(evidence),
+      metrics_(metrics),
       options_(options) {}
 
 core::awaitable<Attempt> JobRunner::run(EntryPtr entry, store::Job job, std::function<void()> tested) {
@@ -66,6 +71,11 @@ core::awaitable<Attempt> JobRunner::run(EntryPtr entry, store::Job job, std::fun
   else
     attempt.fault = outcome.error();
   co_return attempt;
+}
+
+core::awaitable<Result<void>> JobRunner::check_engine() {
+  auto checking = sandbox_.check();
+  co_return co_await core::with_deadline(std::move(checking), kEngineCheck, "engine");
 }
 
 Result<JobRunner::OrderPtr> JobRunner::make_order(store::Job job) const {
@@ -107,14 +117,17 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   const std::string collateral = entry->collateral ? *entry->collateral : "";
   const core::Time now = clock_.now();
   const ResultInput result{
-      stored.skill_id, request, *evidence,          judgement,         now,       now - stored.started_at.value_or(now),
-      stored.attempt,  hash,    attestation->quote, attestation->note, collateral};
+      stored.skill_id,   request,   *evidence,
+      judgement,         now,       std::max(core::Time::duration::zero(), now - stored.started_at.value_or(now)),
+      stored.attempt,    hash,      attestation->quote,
+      attestation->note, collateral};
   store::JobOutcome outcome;
   outcome.state = store::JobState::completed;
   outcome.completed_at = now;
   outcome.result = result_json(result);
   outcome.statement = std::move(statement);
   outcome.collateral = collateral;
+  metrics_.judged(judgement.verdict);
   co_return outcome;
 }
 
@@ -194,10 +207,12 @@ core::awaitable<Result<sandbox::PrepareResult>> JobRunner::prepare(EntryPtr entr
   auto preparing = sandbox_.prepare(std::move(wanted), sink_of(entry));
   auto prepared = co_await std::move(preparing);
   if (!prepared) co_return prepared.error();
-  if (prepared->cached)
+  if (prepared->cached) {
     entry->log.heading("test_deps: taken from the cache");
-  else
+  } else {
+    metrics_.ran(prepared->run.outcome);
     log_end(entry->log, "test_deps", prepared->run);
+  }
   if (!prepared->image_id && succeeded(prepared->run))
     co_return Error{Errc::internal, "prepared_image_missing", "test_deps succeeded but left no image"};
   co_return prepared;
@@ -216,7 +231,10 @@ core::awaitable<Result<sandbox::RunResult>> JobRunner::test(EntryPtr entry, Orde
   const auto limit = plan.test->timeout + options_.sandbox_overhead;
   auto running = sandbox_.run(std::move(wanted), sink_of(entry));
   auto run = co_await core::with_deadline(std::move(running), limit, "test_command");
-  if (run) log_end(entry->log, "test_command", *run);
+  if (run) {
+    metrics_.ran(run->outcome);
+    log_end(entry->log, "test_command", *run);
+  }
   co_return run;
 }
 

@@ -5,6 +5,7 @@
 
 #include "service/entry.hpp"
 #include "service/quote_evidence.hpp"
+#include "service/service_metrics.hpp"
 #include "service/verdict.hpp"
 #include "skill_verifier/service/service.hpp"
 
@@ -20,10 +21,12 @@ struct Attempt {
 class JobRunner {
  public:
   JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-            attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options);
+            attest::Quoter* quoter, QuoteEvidence& evidence, ServiceMetrics& metrics, const ServiceOptions& options);
 
   /// `tested` is called when the sandbox is no longer needed: what is left is waiting for a quote.
   core::awaitable<Attempt> run(EntryPtr entry, store::Job job, std::function<void()> tested);
+  /// Whether the engine answers, within a few seconds.
+  core::awaitable<Result<void>> check_engine();
 
  private:
   /// All that is known before anything runs.
@@ -58,6 +61,7 @@ class JobRunner {
   sandbox::Sandbox& sandbox_;
   attest::Quoter* quoter_;
   QuoteEvidence& evidence_;
+  ServiceMetrics& metrics_;
   const ServiceOptions& options_;
 };
 

@@ -13,6 +13,7 @@ using store::AttemptCounts;
 using store::JobState;
 
 constexpr core::Duration kLongestPause = std::chrono::seconds(30);
+constexpr core::Duration kLongestEnginePause = std::chrono::seconds(5);
 /// What interrupted jobs get to remove their containers and to write down that they run again.
 constexpr core::Duration kInterruptLimit = std::chrono::seconds(60);
 
@@ -24,21 +25,23 @@ bool is_passing(const Error& fault) {
 }  // namespace
 
 Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store,
-                     JobRunner& runner, const ServiceOptions& options)
+                     JobRunner& runner, ServiceMetrics& metrics, const ServiceOptions& options)
     : executor_(executor),
       clock_(clock),
       store_(store),
       runner_(runner),
+      metrics_(metrics),
       options_(options),
       idle_(executor),
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes,
-                    const Stopwatch& watch) {
+void Scheduler::add(const std::string& id, const std::string& request_id, const std::string& trace_id,
+                    std::uint64_t pack_bytes, const Stopwatch& watch) {
   auto entry = std::make_shared<Entry>(executor_, id);
   entry->watch = watch;
   entry->request_id = request_id;
+  entry->traced = core::TraceBinding(request_id, trace_id);
   enqueue(std::move(entry), pack_bytes);
 }
 
@@ -62,7 +65,7 @@ EntryPtr Scheduler::find(const std::string& id) const {
 }
 
 void Scheduler::pump() {
-  while (!draining_ && !queue_.empty() && slots_used_ < options_.workers &&
+  while (!draining_ && !engine_away_ && !queue_.empty() && slots_used_ < options_.workers &&
          active_ - slots_used_ < options_.quote_backlog) {
     const EntryPtr entry = std::move(queue_.front());
     queue_.pop_front();
@@ -133,7 +136,10 @@ core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
     co_return none;
   }
   entry->begun = true;
-  if (entry->request_id.empty()) entry->request_id = request_id_of(job->request);
+  if (entry->request_id.empty()) {
+    entry->request_id = request_id_of(job->request);
+    entry->traced = trace_of(job->request);
+  }
   log::info("job started",
             {{"job", entry->id}, {"request", entry->request_id}, {"attempt", job->attempt}, {"skill", job->skill_id}});
   auto tested = [this, entry] { release_slot(entry); };
@@ -146,7 +152,48 @@ bool Scheduler::may_try_again(const EntryPtr& entry, const Error& fault) const {
   return !entry->begun || ++entry->faults < options_.attempts;
 }
 
+/// Asked once a job met a fault that a missing engine explains. From then on somebody looks whether it is back.
+core::awaitable<bool> Scheduler::engine_is_away(const Error& fault) {
+  if (fault.code != Errc::unavailable || fault.id == "store_failed" || draining_) co_return false;
+  const auto answers = co_await runner_.check_engine();
+  if (answers || draining_) co_return false;
+  if (std::exchange(engine_away_, true)) co_return true;
+  log::error("engine does not answer", {{"code", answers.error().id}, {"message", answers.error().message}});
+  pauses_.spawn("engine watch", watch_engine());
+  co_return true;
+}
+
+core::awaitable<void> Scheduler::watch_engine() {
+  for (int looks = 1;; ++looks) {
+    const bool time_is_up = co_await core::sleep_for(std::min(pause_after(looks), kLongestEnginePause));
+    if (!time_is_up || draining_) co_return;
+    const auto answers = co_await runner_.check_engine();
+    if (draining_) co_return;
+    if (answers) break;
+  }
+  engine_away_ = false;
+  log::info("engine answers again", {{"waiting", queue_.size()}});
+  pump();
+}
+
+/// The job had no chance: it keeps its place, and this was none of its attempts.
+core::awaitable<void> Scheduler::hold(EntryPtr entry) {
+  log::warn("job waits for the engine", {{"job", entry->id}, {"request", entry->request_id}});
+  entry->log.heading("the engine does not answer; waiting for it");
+  co_await give_back(entry, AttemptCounts::no);
+  if (entry->removing) {
+    co_await conclude(entry, outcome(JobState::cancelled, {}));
+  } else if (draining_) {
+    forget(entry);
+  } else {
+    entry->where = Entry::Where::queued;
+    queue_.push_front(entry);
+  }
+}
+
 core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
+  bool away = false;
+  if (!attempt.outcome && !entry->removing && !entry->interrupted) away = co_await engine_is_away(attempt.fault);
   if (attempt.outcome) {
     co_await conclude(entry, std::move(*attempt.outcome));
   } else if (entry->removing) {
@@ -154,7 +201,10 @@ core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
   } else if (entry->interrupted) {
     co_await give_back(entry, AttemptCounts::no);
     forget(entry);
-  } else if (may_try_again(entry, attempt.fault)) {
+  } else if (away && attempt.fault.id == "engine_unreachable") {
+    metrics_.spoilt(attempt.fault);
+    co_await hold(entry);
+  } else if (metrics_.spoilt(attempt.fault); may_try_again(entry, attempt.fault)) {
     log::warn("job to be tried again", {{"job", entry->id},
                                         {"request", entry->request_id},
                                         {"code", attempt.fault.id},
@@ -184,11 +234,13 @@ core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outc
   entry->watch.lap(&JobTiming::finished);
   entry->watch.stop();
   timings_.keep(entry->id, entry->watch.timing);
-  if (finished)
+  if (finished) {
+    metrics_.ended(outcome.state, entry->watch.timing);
     log::info("job ended", {{"job", entry->id},
                             {"request", entry->request_id},
                             {"state", store::to_string(outcome.state)},
                             {"error", outcome.error}});
+  }
   forget(entry);
 }
 

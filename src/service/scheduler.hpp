@@ -19,7 +19,7 @@ namespace skill_verifier::service {
 class Scheduler {
  public:
   Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store, JobRunner& runner,
-            const ServiceOptions& options);
+            ServiceMetrics& metrics, const ServiceOptions& options);
 
   /// Room for one more job in the queue, kept while its package is being read.
   class Place {
@@ -35,7 +35,8 @@ class Scheduler {
   bool has_room() const { return queue_.size() + promised_ < options_.queue; }
 
   /// Queues a job that is pending in the store and begins it as soon as a worker is free.
-  void add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes, const Stopwatch& watch);
+  void add(const std::string& id, const std::string& request_id, const std::string& trace_id, std::uint64_t pack_bytes,
+           const Stopwatch& watch);
   /// The same for a job of an earlier life.
   void recover(const std::string& id, std::uint64_t pack_bytes);
   /// Null when the job is final, or not of this life.
@@ -52,6 +53,10 @@ class Scheduler {
   std::size_t queued() const { return queue_.size(); }
   std::size_t active() const { return active_; }
   bool draining() const { return draining_; }
+  /// The engine did not answer when a job needed it: nothing is begun until it does.
+  bool engine_away() const { return engine_away_; }
+  /// To be called when the options allow more than before.
+  void begin_what_can() { pump(); }
 
  private:
   void enqueue(EntryPtr entry, std::uint64_t pack_bytes);
@@ -65,6 +70,9 @@ class Scheduler {
   core::awaitable<Attempt> guarded_attempt(EntryPtr entry);
   core::awaitable<Attempt> attempt(EntryPtr entry);
   bool may_try_again(const EntryPtr& entry, const Error& fault) const;
+  core::awaitable<bool> engine_is_away(const Error& fault);
+  core::awaitable<void> hold(EntryPtr entry);
+  core::awaitable<void> watch_engine();
   core::awaitable<void> settle(EntryPtr entry, Attempt attempt);
   core::awaitable<void> conclude(EntryPtr entry, store::JobOutcome outcome);
   core::awaitable<void> give_back(EntryPtr entry, store::AttemptCounts counts);
@@ -78,6 +86,7 @@ class Scheduler {
   const core::Clock& clock_;
   store::JobStore& store_;
   JobRunner& runner_;
+  ServiceMetrics& metrics_;
   const ServiceOptions& options_;
 
   std::unordered_map<std::string, EntryPtr> entries_;
@@ -87,6 +96,7 @@ class Scheduler {
   std::size_t active_ = 0;        ///< jobs with a coroutine
   std::size_t slots_used_ = 0;    ///< those of them that need the sandbox; the others wait for a quote or the store
   bool draining_ = false;
+  bool engine_away_ = false;
   bool stopping_ = false;  ///< the drain time is over
   TimingLog timings_;
   core::Event idle_;

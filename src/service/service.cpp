@@ -11,6 +11,7 @@
 #include "service/quote_evidence.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
+#include "service/service_metrics.hpp"
 #include "service/spool_file.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -53,11 +54,11 @@ struct Service::Impl {
         clock(clock),
         store(store),
         sandbox(sandbox),
-        attests(quoter != nullptr),
+        quoter(quoter),
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
-        runner(pool, clock, store, sandbox, quoter, evidence, options),
-        scheduler(executor, clock, store, runner, options),
+        runner(pool, clock, store, sandbox, quoter, evidence, metrics, options),
+        scheduler(executor, clock, store, runner, metrics, options),
         intake(executor, kIntakesAtOnce),
         housekeeping(executor),
         self(sandbox, quoter, options),
@@ -69,23 +70,29 @@ struct Service::Impl {
   core::awaitable<void> tidy();
   core::awaitable<void> tidy_regularly();
   core::awaitable<void> expire_old_jobs();
+  core::awaitable<void> trim_jobs();
+  bool clock_is_steady();
   core::awaitable<void> check_dependencies();
 
   core::WorkPool& pool;
   const core::Clock& clock;
   store::JobStore& store;
   sandbox::Sandbox& sandbox;
-  const bool attests;
-  const ServiceOptions options;
+  attest::Quoter* const quoter;
+  ServiceOptions options;
   QuoteEvidence evidence;
+  ServiceMetrics metrics;
   JobRunner runner;
   Scheduler scheduler;
   core::Semaphore intake;
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;
-  std::optional<std::string> engine_error, store_error;
+  std::optional<std::string> engine_error, store_error, dstack_error;
   std::optional<std::chrono::steady_clock::time_point> checked_at;
+  std::optional<std::pair<core::Time, std::chrono::steady_clock::time_point>> last_look;
+  std::optional<std::chrono::steady_clock::time_point> jumped_at;
+  std::size_t clock_jumps = 0;
 };
 
 Service::Service(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
@@ -154,6 +161,7 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
   const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
   auto job = co_await impl_->accept(id, std::move(submission), pack.path());
+  job ? impl_->metrics.accepted() : impl_->metrics.refused();
   // Removing a large file can take a while; the guards above are for exceptions.
   auto tidy = [archive = archive.path(), pack = pack.path()] {
     std::error_code ignored;
@@ -175,7 +183,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
 
   store::Job job;
   job.id = std::move(id);
-  const std::string request_id = submission.request_id;
+  const std::string request_id = submission.request_id, trace_id = submission.trace_id;
   auto request = co_await read(std::move(submission), pack);
   if (!request) co_return request.error();
   watch.lap(&JobTiming::intake);
@@ -190,7 +198,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   watch.lap(&JobTiming::stored);
   log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!scheduler.draining()) scheduler.add(stored->id, request_id, request->pack_bytes, watch);
+  if (!scheduler.draining()) scheduler.add(stored->id, request_id, trace_id, request->pack_bytes, watch);
   co_return stored;
 }
 
@@ -268,8 +276,9 @@ awaitable<Health> Service::health() {
   health.draining = impl_->scheduler.draining();
   health.engine_error = impl_->engine_error;
   health.store_error = counts ? impl_->store_error : std::optional(counts.error().message);
+  health.dstack_error = impl_->dstack_error;
   health.pools = impl_->sandbox.pools();
-  health.attestation = impl_->attests ? "dstack-sdk" : "none";
+  health.attestation = impl_->quoter ? "dstack-sdk" : "none";
   co_return health;
 }
 
@@ -282,6 +291,44 @@ awaitable<void> Service::Impl::check_dependencies() {
   auto writing = store.check();
   auto written = co_await core::with_deadline(std::move(writing), kCheckLimit, "store");
   store_error = written ? std::nullopt : std::optional(written.error().message);
+  if (quoter == nullptr) co_return;
+  auto asking = quoter->info();
+  auto answered = co_await core::with_deadline(std::move(asking), kCheckLimit, "guest agent");
+  dstack_error = answered ? std::nullopt : std::optional(answered.error().message);
+}
+
+bool Service::engine_away() const {
+  return impl_->scheduler.engine_away() || impl_->engine_error;
+}
+
+void Service::reconfigure(const ServiceOptions& wanted) {
+  ServiceOptions& options = impl_->options;
+  options.workers = wanted.workers;
+  options.queue = wanted.queue;
+  options.attempts = wanted.attempts;
+  options.max_starts = wanted.max_starts;
+  options.retry_backoff = wanted.retry_backoff;
+  options.drain = wanted.drain;
+  options.retention = wanted.retention;
+  options.retention_jobs = wanted.retention_jobs;
+  options.retention_bytes = wanted.retention_bytes;
+  impl_->scheduler.begin_what_can();
+}
+
+void Service::write_metrics(core::MetricsText& out) const {
+  impl_->metrics.write(out);
+  impl_->metrics.write_pools(out, impl_->sandbox.pools());
+  const auto gauge = [&out](std::string_view name, std::string_view help, std::size_t value) {
+    out.gauge(name, help);
+    out.sample({}, static_cast<double>(value));
+  };
+  gauge("skill_verifier_queue_jobs", "Jobs that wait for a worker or for another try.", impl_->scheduler.queued());
+  gauge("skill_verifier_queue_limit_jobs", "Jobs that may wait; one more is refused.", impl_->options.queue);
+  gauge("skill_verifier_running_jobs", "Jobs that are being worked on.", impl_->scheduler.active());
+  out.counter("skill_verifier_clock_jumps_total",
+              "Times that the clock was found set; nothing is removed for an hour then.");
+  out.sample({}, static_cast<double>(impl_->clock_jumps));
+  gauge("skill_verifier_workers", "Jobs that may be in sandboxes at once.", impl_->options.workers);
 }
 
 awaitable<Result<std::uint64_t>> Service::total() {
@@ -294,7 +341,12 @@ awaitable<Result<std::uint64_t>> Service::total() {
 }
 
 awaitable<void> Service::Impl::tidy() {
-  if (options.retention.count() > 0) co_await expire_old_jobs();
+  if (!clock_is_steady()) {
+    log::error("clock jumped", {{"effect", "no job is removed for a while"}});
+  } else {
+    if (options.retention.count() > 0) co_await expire_old_jobs();
+    co_await trim_jobs();
+  }
   if (!options.collateral.empty()) co_await evidence.tidy(store);
 }
 
@@ -304,6 +356,37 @@ awaitable<void> Service::Impl::expire_old_jobs() {
     log::error("old jobs not removed", {{"code", removed.error().id}, {"message", removed.error().message}});
   else if (*removed > 0)
     log::info("old jobs removed", {{"jobs", *removed}});
+}
+
+awaitable<void> Service::Impl::trim_jobs() {
+  if (options.retention_jobs != 0 || options.retention_bytes != 0) {
+    const auto removed = co_await store.trim(options.retention_jobs, options.retention_bytes);
+    if (!removed) {
+      log::error("jobs not trimmed", {{"code", removed.error().id}, {"message", removed.error().message}});
+      co_return;
+    }
+    if (*removed > 0) log::info("oldest jobs removed", {{"jobs", *removed}});
+  }
+  const auto vacuumed = co_await store.vacuum();
+  if (!vacuumed)
+    log::warn("store not vacuumed", {{"code", vacuumed.error().id}, {"message", vacuumed.error().message}});
+}
+
+/// A clock that was set forward makes every job look old. Time is measured against one that nobody sets; after a jump
+/// nothing is removed until somebody has had an hour to notice.
+bool Service::Impl::clock_is_steady() {
+  constexpr auto kTolerance = std::chrono::minutes(5);
+  const auto wall = clock.now();
+  const auto steady = std::chrono::steady_clock::now();
+  if (last_look) {
+    const auto drift = (wall - last_look->first) - (steady - last_look->second);
+    if (std::chrono::abs(drift) > kTolerance) {
+      jumped_at = steady;
+      ++clock_jumps;
+    }
+  }
+  last_look.emplace(wall, steady);
+  return !jumped_at || steady - *jumped_at >= options.jump_hold;
 }
 
 awaitable<void> Service::Impl::tidy_regularly() {

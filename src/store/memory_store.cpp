@@ -147,6 +147,19 @@ class MemoryStore final : public JobStore {
     co_return old.size();
   }
 
+  /// What memory holds is not measured: only the number counts.
+  awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t /*bytes*/) override {
+    std::vector<std::pair<Time, std::uint64_t>> ended;
+    for (const auto& [sequence, job] : jobs_)
+      if (job.completed_at) ended.emplace_back(*job.completed_at, sequence);
+    if (jobs == 0 || ended.size() <= jobs) co_return std::uint64_t{0};
+    std::ranges::sort(ended);
+    ended.resize(ended.size() - jobs);
+    for (const auto& [time, sequence] : ended)
+      forget(sequence);
+    co_return ended.size();
+  }
+
   awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
     std::set<std::string> used;
     for (const auto& [sequence, digest] : collaterals_)

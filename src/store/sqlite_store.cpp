@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "store/migrations.hpp"
 #include "store/sqlite.hpp"
 #include "store/statements.hpp"
+#include "store/store_metrics.hpp"
 
 namespace skill_verifier::store {
 namespace {
@@ -194,6 +196,21 @@ Result<void> restore_packs(Database& database, const StoreFiles& files) {
   }
 }
 
+Result<std::int64_t> read_number(Database& database, const char* sql) {
+  Query query(database, sql);
+  SKILL_VERIFIER_TRY(const bool row, query.step());
+  return row ? query.integer(0) : 0;
+}
+
+/// Once for each database: from then on space comes back in portions. One that cannot be rewritten now works as before.
+void make_shrinkable(Database& database) {
+  constexpr std::int64_t kIncremental = 2;
+  const auto mode = read_number(database, "PRAGMA auto_vacuum");
+  if (!mode || *mode == kIncremental) return;
+  if (auto done = database.exec("PRAGMA auto_vacuum = INCREMENTAL; VACUUM"); !done)
+    log::warn("store cannot give space back", {{"code", done.error().id}, {"message", done.error().message}});
+}
+
 /// What a crash between the two halves of a change left behind: packs without a job are removed, jobs without a pack
 /// cannot be run.
 Result<void> reconcile(Database& database, const StoreFiles& files) {
@@ -218,6 +235,24 @@ Result<void> reconcile(Database& database, const StoreFiles& files) {
     if (auto done = finish_job(database, id, package_lost()); !done) return done;
   }
   return transaction.commit();
+}
+
+/// Pages that stay in the file for the next jobs: 1 MiB.
+constexpr std::int64_t kFreePagesKept = 256;
+
+/// One portion. Sizes are those of whole pages, so that the last job that has to go may be a few too many.
+Result<void> trim_jobs(Database& database, std::uint64_t jobs, std::uint64_t bytes, std::int64_t& removed) {
+  constexpr std::int64_t kPortion = 256, kPortionBySize = 16;
+  SKILL_VERIFIER_TRY(const auto final_jobs, read_number(database, sql::kFinalJobs));
+  SKILL_VERIFIER_TRY(const auto used, read_number(database, sql::kUsedBytes));
+  std::int64_t portion = 0;
+  if (jobs != 0) portion = std::clamp<std::int64_t>(final_jobs - to_column(std::optional(jobs)), 0, kPortion);
+  if (portion == 0 && bytes != 0 && used > to_column(std::optional(bytes))) portion = kPortionBySize;
+  if (portion == 0) return {};
+  Query row(database, sql::kTrim);
+  if (auto done = row.bind(portion).run(); !done) return done;
+  removed = database.changes();
+  return {};
 }
 
 class SqliteStore final : public JobStore {
@@ -251,24 +286,24 @@ class SqliteStore final : public JobStore {
     };
     change.undo = [this, added, pack] { files_.give_back(pack, added->id); };
     change.adds_pack = !small;
-    auto done = co_await writer_.run(std::move(change));
+    auto done = co_await write(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*added);
   }
 
   awaitable<Result<Job>> find(std::string id) override {
     auto query = [this, id = std::move(id)] { return find_job(reader_, id); };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
   awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) override {
     auto query = [this, filter] { return list_jobs(reader_, filter); };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
   awaitable<Result<JobCounts>> counts() override {
     auto query = [this] { return count_jobs(reader_); };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
   awaitable<Result<Job>> begin(std::string id, Time now) override {
@@ -283,7 +318,7 @@ class SqliteStore final : public JobStore {
     };
     // After a power cut the job is pending again, which is what it is made to be at every start.
     change.durable = false;
-    auto done = co_await writer_.run(std::move(change));
+    auto done = co_await write(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*begun);
   }
@@ -295,20 +330,20 @@ class SqliteStore final : public JobStore {
       Query row(database, sql::kRequeue);
       return row.bind(std::int64_t{counts == AttemptCounts::no}).bind(sequence).run();
     };
-    co_return co_await writer_.run(std::move(change));
+    co_return co_await write(std::move(change));
   }
 
   awaitable<Result<void>> finish(std::string id, JobOutcome outcome) override {
     Change change;
     change.apply = [id, outcome = std::move(outcome)](Database& database) { return finish_job(database, id, outcome); };
     change.committed = [this, id] { files_.discard(id); };
-    co_return co_await writer_.run(std::move(change));
+    co_return co_await write(std::move(change));
   }
 
   awaitable<Result<void>> remove(std::string id) override {
     Change change;
     change.apply = [id = std::move(id)](Database& database) { return remove_job(database, id); };
-    co_return co_await writer_.run(std::move(change));
+    co_return co_await write(std::move(change));
   }
 
   awaitable<Result<std::vector<JobSummary>>> recover() override {
@@ -321,7 +356,7 @@ class SqliteStore final : public JobStore {
       SKILL_VERIFIER_TRY(*jobs, read_summaries(query));
       return {};
     };
-    auto done = co_await writer_.run(std::move(change));
+    auto done = co_await write(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*jobs);
   }
@@ -337,16 +372,49 @@ class SqliteStore final : public JobStore {
         *removed = database.changes();
         return {};
       };
-      auto done = co_await writer_.run(std::move(change));
+      auto done = co_await write(std::move(change));
       if (!done) co_return done.error();
       if (*removed == 0) co_return total;
       total += static_cast<std::uint64_t>(*removed);
     }
   }
 
+  awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t bytes) override {
+    std::uint64_t total = 0;
+    while (true) {
+      auto removed = std::make_shared<std::int64_t>(0);
+      Change change;
+      change.apply = [jobs, bytes, removed](Database& database) { return trim_jobs(database, jobs, bytes, *removed); };
+      auto done = co_await write(std::move(change));
+      if (!done) co_return done.error();
+      if (*removed == 0) co_return total;
+      total += static_cast<std::uint64_t>(*removed);
+    }
+  }
+
+  awaitable<Result<void>> vacuum() override {
+    while (true) {
+      auto left = std::make_shared<std::int64_t>(0);
+      Change change;
+      change.apply = [left](Database& database) -> Result<void> {
+        SKILL_VERIFIER_TRY(const auto before, read_number(database, sql::kFreePages));
+        if (before <= kFreePagesKept) return {};
+        if (auto done = database.exec("PRAGMA incremental_vacuum(512)"); !done) return done;
+        SKILL_VERIFIER_TRY(const auto after, read_number(database, sql::kFreePages));
+        // A database without the pointer map stays as it is.
+        *left = after < before ? after : 0;
+        return {};
+      };
+      change.durable = false;
+      auto done = co_await write(std::move(change));
+      if (!done) co_return done.error();
+      if (*left <= kFreePagesKept) co_return Result<void>{};
+    }
+  }
+
   awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
     auto query = [this, digests = std::move(digests)] { return find_collaterals(reader_, digests); };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
   awaitable<Result<std::string>> log(std::string id) override {
@@ -357,7 +425,7 @@ class SqliteStore final : public JobStore {
       if (!found) return job_not_found(id);
       return row.text(0);
     };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
   awaitable<Result<void>> check() override {
@@ -366,16 +434,34 @@ class SqliteStore final : public JobStore {
       Query beat(database, sql::kBeat);
       return beat.run();
     };
-    auto written = co_await writer_.run(std::move(change));
+    auto written = co_await write(std::move(change));
     if (!written) co_return written;
     auto query = [this]() -> Result<void> {
       Query beat(reader_, sql::kReadBeat);
       return beat.run();
     };
-    co_return co_await core::run_on(reading_, std::move(query));
+    co_return co_await read(std::move(query));
   }
 
+  void write_metrics(core::MetricsText& out) const override { metrics_.write(out); }
+
  private:
+  awaitable<Result<void>> write(Change change) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto written = co_await writer_.run(std::move(change));
+    metrics_.writes.observe(std::chrono::steady_clock::now() - begun);
+    if (!written && written.error().code == Errc::unavailable) ++metrics_.failed_writes;
+    co_return written;
+  }
+  template <class F>
+  awaitable<std::invoke_result_t<F&>> read(F query) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto rows = co_await core::run_on(reading_, std::move(query));
+    metrics_.reads.observe(std::chrono::steady_clock::now() - begun);
+    co_return rows;
+  }
+
+  StoreMetrics metrics_;
   Descriptor lock_;
   StoreFiles files_;
   Database reader_;
@@ -393,6 +479,7 @@ Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory) {
   const fs::path file = directory / "jobs.db";
   SKILL_VERIFIER_TRY(Database writer, Database::open_writer(file));
   if (auto migrated = migrate(writer); !migrated) return migrated.error();
+  make_shrinkable(writer);
   if (auto reconciled = reconcile(writer, files); !reconciled) return reconciled.error();
   SKILL_VERIFIER_TRY(Database reader, Database::open_reader(file));
   SKILL_VERIFIER_TRY(Database checkpointer, Database::open_checkpointer(file));

@@ -44,6 +44,15 @@ inline constexpr const char* kRemove = "DELETE FROM jobs WHERE sequence = ?";
 inline constexpr const char* kExpire =
     "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at < ? LIMIT 256)";
 
+inline constexpr const char* kFinalJobs =
+    "SELECT sum(jobs) FROM counts WHERE state IN ('completed', 'failed', 'cancelled')";
+inline constexpr const char* kTrim =
+    "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at IS NOT NULL"
+    " ORDER BY completed_at, sequence LIMIT ?)";
+inline constexpr const char* kUsedBytes =
+    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+inline constexpr const char* kFreePages = "SELECT freelist_count FROM pragma_freelist_count";
+
 inline constexpr const char* kInsertCollateral = "INSERT INTO collaterals (sequence, sha256) VALUES (?, ?)";
 inline constexpr const char* kCollateralInUse = "SELECT 1 FROM collaterals WHERE sha256 = ? LIMIT 1";
 inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text) VALUES (?, ?)";

@@ -71,6 +71,8 @@ http::Backend FakeBackend::calls() {
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
+  calls.write_metrics = [](core::MetricsText&) {};
+  calls.engine_away = [this] { return health.engine_error.has_value(); };
   calls.total = [this] { return total(); };
   return calls;
 }

@@ -362,6 +362,17 @@ TEST_P(JobStoreContract, ExpireRemovesFinalJobsThatAreOlder) {
   EXPECT_EQ(*await(io_, store_->expire(at(20))), 0u);
 }
 
+TEST_P(JobStoreContract, TrimRemovesTheFinalJobsThatEndedFirst) {
+  const Job second = insert_final(at(20)), first = insert_final(at(10)), third = insert_final(at(30));
+  const Job pending = insert();
+  EXPECT_EQ(*await(io_, store_->trim(0, 0)), 0u);
+  EXPECT_EQ(*await(io_, store_->trim(3, 0)), 0u);
+  EXPECT_EQ(*await(io_, store_->trim(1, 0)), 2u);
+  EXPECT_THAT(list({}), ElementsAre(pending.id, third.id));
+  EXPECT_FALSE(await(io_, store_->find(first.id)));
+  EXPECT_FALSE(await(io_, store_->find(second.id)));
+}
+
 TEST_P(JobStoreContract, ExpireRemovesALargeHeap) {
   auto cancel_one = [](JobStore& store) -> awaitable<void> {
     const auto pack = make_pack(store);

@@ -354,5 +354,31 @@ TEST_F(SqliteStoreTest, CountsStayTrueToTheRows) {
       << "removal takes everything along";
 }
 
+TEST_F(SqliteStoreTest, TrimKeepsTheDatabaseWithinItsSizeAndVacuumGivesTheSpaceBack) {
+  const auto size = [this] { return std::filesystem::file_size(directory() / "jobs.db"); };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 40; ++i) {
+    const Job job = insert("pack");
+    ids.push_back(job.id);
+    ASSERT_TRUE(await(io_, store_->begin(job.id, at(2))));
+    auto outcome = completed(at(1000 + i));
+    outcome.log = std::string(200'000, 'l');
+    ASSERT_TRUE(await(io_, store_->finish(job.id, std::move(outcome))));
+  }
+  reopen();  // everything is in the file now
+  const auto before = size();
+  ASSERT_GT(before, 8'000'000u);
+  const auto removed = await(io_, store_->trim(0, 4'000'000));
+  ASSERT_TRUE(removed);
+  EXPECT_GE(*removed, 16u);
+  EXPECT_LT(*removed, 40u);
+  EXPECT_FALSE(await(io_, store_->find(ids.front())));
+  EXPECT_TRUE(await(io_, store_->find(ids.back()))) << "the young ones stay";
+  ASSERT_TRUE(await(io_, store_->vacuum()));
+  reopen();
+  EXPECT_LT(size(), before / 2 + 2'000'000);
+  EXPECT_EQ(sql("PRAGMA integrity_check"), "ok ");
+}
+
 }  // namespace
 }  // namespace skill_verifier::store

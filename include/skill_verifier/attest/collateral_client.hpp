@@ -8,6 +8,7 @@
 
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
+#include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/core/result.hpp"
 #include "skill_verifier/dcap/quote.hpp"
 
@@ -82,6 +83,8 @@ class CollateralCache {
   void discard(const dcap::CollateralKey& key, const CollateralPtr& bad, Error why);
   /// Ends fetches in flight. Must have been called before the destructor.
   awaitable<void> stop();
+  /// Number and age of what is held, and how fetching it went.
+  void write_metrics(core::MetricsText& out) const;
 
  private:
   struct Impl;

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/service/service.hpp"
@@ -31,6 +33,8 @@ struct ServerOptions {
   std::size_t uploads = 64;                            ///< bodies being received at once; one more is 503
   core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
   std::string version;                                 ///< shown by /health
+  /// Write families of /metrics beside those of the server and the service.
+  std::vector<std::function<void(core::MetricsText&)>> metrics;
 };
 
 /// The HTTP/1.1 face of a Service. One thread. `pool` writes uploads into `spool` (JobStore::spool()). Everything
@@ -45,6 +49,8 @@ class Server {
 
   /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port.
   Result<void> start();
+  /// Takes on what can change while it serves: times, numbers of connections and uploads, `body_bytes`, `max_wait`.
+  void reconfigure(const ServerOptions& wanted);
   /// The port that is listened on, once `start` has succeeded.
   std::uint16_t port() const;
   /// Stops accepting and closes idle connections, lets requests in flight finish for `grace`, then ends long polls and

@@ -15,6 +15,7 @@
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
+#include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/skill/manifest.hpp"
@@ -31,10 +32,13 @@ struct ServiceOptions {
   std::size_t queue = 1000;  ///< jobs waiting; one more is overloaded `queue_full`
   int attempts = 3;          ///< runs of one job in this life when the infrastructure fails
   int max_starts = 10;       ///< runs of one job over all lives; a job that keeps killing the service ends here
-  core::Duration retry_backoff = std::chrono::seconds(1);        ///< doubled per attempt, at most 30 s
-  core::Duration drain = std::chrono::seconds(20);               ///< grace of running jobs at shutdown
-  std::chrono::seconds retention{0};                             ///< final jobs older than this are removed; 0 = kept
+  core::Duration retry_backoff = std::chrono::seconds(1);  ///< doubled per attempt, at most 30 s
+  core::Duration drain = std::chrono::seconds(20);         ///< grace of running jobs at shutdown
+  std::chrono::seconds retention{0};                       ///< final jobs older than this are removed; 0 = kept
+  std::uint64_t retention_jobs = 0;                        ///< of more final jobs the oldest are removed; 0 = no limit
+  std::uint64_t retention_bytes = 0;  ///< the same for what all jobs take in the store; 0 = no limit
   core::Duration retention_interval = std::chrono::seconds(60);  ///< how often that is looked at
+  core::Duration jump_hold = std::chrono::hours(1);  ///< nothing is removed for so long after the clock was set
   bool attestation_required = false;
   bool allow_bridge_for_tests = false;
   bool allow_bridge_for_deps = true;
@@ -71,6 +75,7 @@ struct Submission {
   std::optional<std::string> name;
   bool discover = false;
   std::string request_id;  ///< for the log
+  std::string trace_id;    ///< for the log, as long as the job lives; may be empty
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -93,7 +98,8 @@ struct Health {
   bool draining = false;
   std::optional<std::string> engine_error;
   std::optional<std::string> store_error;
-  std::string attestation;  ///< `dstack-sdk` or `none`
+  std::optional<std::string> dstack_error;  ///< the guest agent was found at the start and does not answer now
+  std::string attestation;                  ///< `dstack-sdk` or `none`
   std::vector<sandbox::PoolState> pools;
 };
 
@@ -141,6 +147,13 @@ class Service {
   /// get is got now. Absent where there is no quote or no appraiser.
   awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
   awaitable<Health> health();
+  /// The engine did not answer when it was last asked: jobs are taken in, and wait for it.
+  bool engine_away() const;
+  /// Takes on what can change in a running service: workers, queue, attempts, max_starts, retry_backoff, drain and the
+  /// retention; everything else stays as it was.
+  void reconfigure(const ServiceOptions& wanted);
+  /// Jobs, stages, sandbox outcomes, queue and pools.
+  void write_metrics(core::MetricsText& out) const;
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
   /// Number of all stored jobs.

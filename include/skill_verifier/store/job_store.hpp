@@ -12,6 +12,7 @@
 
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
+#include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/core/result.hpp"
 #include "skill_verifier/store/job_state.hpp"
 
@@ -103,6 +104,11 @@ class JobStore {
   virtual awaitable<Result<std::vector<JobSummary>>> recover() = 0;
   /// Removes final jobs that ended before `time`; gives their number.
   virtual awaitable<Result<std::uint64_t>> expire(Time time) = 0;
+  /// Removes the final jobs that ended first until there are no more than `jobs` of them and all jobs together take no
+  /// more than `bytes` in the store; 0 = no limit. Gives their number.
+  virtual awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t bytes) = 0;
+  /// Gives space that removed jobs have left back to the disk, a little at a time between other changes.
+  virtual awaitable<Result<void>> vacuum() { co_return Result<void>{}; }
 
   /// Those of the digests that a job's outcome named as its collateral. Costs one lookup each.
   virtual awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) = 0;
@@ -113,6 +119,8 @@ class JobStore {
   virtual awaitable<Result<std::string>> log(std::string id) = 0;
   /// Whether it still works: a write and a read.
   virtual awaitable<Result<void>> check() = 0;
+  /// How long its calls took; nothing from a store without a disk.
+  virtual void write_metrics(core::MetricsText&) const {}
 };
 
 /// Everything in memory, packs in a temporary directory below `directory`, which goes with the store: for tests and for

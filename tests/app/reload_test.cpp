@@ -1,0 +1,74 @@
+#include "app/reload.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace skill_verifier::app {
+namespace {
+
+std::vector<Setting> settings(std::string_view yaml) {
+  auto read = read_settings(yaml, "test.yaml");
+  EXPECT_TRUE(read) << read.error().message;
+  return read ? std::move(*read) : std::vector<Setting>{};
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Reload, KnowsOnlyKeysThatThereAre) {
+  for (const std::string& name : reloadable_keys())
+    EXPECT_TRUE(std::ranges::any_of(config_keys(), [&](const Key& key) { return key.name == name; })) << name;
+}
+
+TEST(Reload, SaysForEachChangedKeyWhetherItWasApplied) {
+  Reloader reloader({}, settings("workers: 2\nlisten: {port: 3000}\npool: {max: 1}\nlog: {level: info}\n"));
+  const auto reload = reloader.compare(settings("workers: 5\nlisten: {port: 4000}\npool: {max: 1}\nretention: 1h\n"));
+  ASSERT_TRUE(reload) << reload.error().message;
+  EXPECT_EQ(reload->applied, (Names{"log.level", "retention", "workers"}));
+  EXPECT_EQ(reload->needs_restart, (Names{"listen.port"}));
+  EXPECT_EQ(reload->config.service.workers, 5u);
+  EXPECT_EQ(reload->config.service.retention, std::chrono::hours(1));
+  EXPECT_EQ(reload->config.server.port, 3000) << "the running program goes on with what it has";
+  EXPECT_EQ(reload->config.log_level, log::Level::info) << "a key that is gone has its default";
+}
+
+TEST(Reload, NamesAKeyThatNeedsARestartEveryTime) {
+  Reloader reloader({}, settings("data_dir: a\n"));
+  for (int i = 0; i < 2; ++i) {
+    const auto reload = reloader.compare(settings("data_dir: b\nworkers: 3\n"));
+    ASSERT_TRUE(reload);
+    EXPECT_EQ(reload->needs_restart, (Names{"data_dir"}));
+    EXPECT_EQ(reload->applied, i == 0 ? Names{"workers"} : Names{}) << "what is in force is no change";
+  }
+}
+
+TEST(Reload, ABadFileChangesNothing) {
+  Reloader reloader({}, settings("workers: 2\n"));
+  const auto refused = reloader.compare(settings("workers: many\nretention: 1h\n"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "config_invalid");
+  const auto reload = reloader.compare(settings("workers: 2\n"));
+  ASSERT_TRUE(reload);
+  EXPECT_EQ(reload->applied, Names{});
+}
+
+TEST(Reload, MapsAndListsNeedARestart) {
+  Reloader reloader({}, settings("runtimes: {'alpine:latest': 'a'}\nskill_roots: ['/a']\n"));
+  const auto reload = reloader.compare(settings("runtimes: {'alpine:latest': 'b'}\nskill_roots: ['/a', '/b']\n"));
+  ASSERT_TRUE(reload);
+  EXPECT_EQ(reload->needs_restart, (Names{"runtimes", "skill_roots"}));
+  EXPECT_EQ(reload->config.sandbox.images.at("alpine:latest"), "a");
+}
+
+TEST(ReloadState, IsShownByItsUsualNames) {
+  ReloadState state;
+  state.tried(true, core::Time(std::chrono::seconds(7)));
+  state.tried(false, core::Time(std::chrono::seconds(9)));
+  core::MetricsText text;
+  state.write(text);
+  EXPECT_NE(text.text().find("skill_verifier_config_last_reload_successful 0\n"), std::string::npos);
+  EXPECT_NE(text.text().find("skill_verifier_config_last_reload_success_timestamp_seconds 7\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace skill_verifier::app
