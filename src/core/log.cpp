@@ -66,7 +66,7 @@ void write(spdlog::level::level_enum level, std::string_view event, Fields field
 }  // namespace
 
 void configure(Level level, Format format) {
-  current_format = format;
+  if (current_format != format) current_format = format;
   const spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                                               spdlog::level::err, spdlog::level::off};
   logger()->set_level(levels[static_cast<int>(level)]);

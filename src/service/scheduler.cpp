@@ -13,6 +13,7 @@ using store::AttemptCounts;
 using store::JobState;
 
 constexpr core::Duration kLongestPause = std::chrono::seconds(30);
+constexpr core::Duration kShortestEnginePause = std::chrono::milliseconds(20);
 constexpr core::Duration kLongestEnginePause = std::chrono::seconds(5);
 /// What interrupted jobs get to remove their containers and to write down that they run again.
 constexpr core::Duration kInterruptLimit = std::chrono::seconds(60);
@@ -165,7 +166,8 @@ core::awaitable<bool> Scheduler::engine_is_away(const Error& fault) {
 
 core::awaitable<void> Scheduler::watch_engine() {
   for (int looks = 1;; ++looks) {
-    const bool time_is_up = co_await core::sleep_for(std::min(pause_after(looks), kLongestEnginePause));
+    const bool time_is_up =
+        co_await core::sleep_for(std::clamp(pause_after(looks), kShortestEnginePause, kLongestEnginePause));
     if (!time_is_up || draining_) co_return;
     const auto answers = co_await runner_.check_engine();
     if (draining_) co_return;

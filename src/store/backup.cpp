@@ -34,7 +34,7 @@ Result<void> copy_packs(const fs::path& data_dir, const fs::path& destination, S
   for (const std::string& file : files_beneath(data_dir / "packs")) {
     const std::string name = "packs/" + file;
     if (sums.contains(name)) continue;
-    auto digest = copy_file(data_dir / name, destination / name);
+    auto digest = copy_durably(data_dir / name, destination / name);
     if (!digest && digest.error().code == Errc::not_found) continue;
     if (!digest) return digest.error();
     sums[name] = std::move(*digest);
@@ -79,7 +79,7 @@ Result<void> copy_others(const fs::path& data_dir, const fs::path& destination, 
       SKILL_VERIFIER_TRY(sums[file], file_sha256(destination / file));
     }
     if (is_special(file)) continue;
-    auto digest = copy_file(data_dir / file, destination / file);
+    auto digest = copy_durably(data_dir / file, destination / file);
     if (!digest && digest.error().code == Errc::not_found) continue;
     if (!digest) return digest.error();
     sums[file] = std::move(*digest);
@@ -140,6 +140,10 @@ Result<BackupSummary> back_up(const fs::path& data_dir, const fs::path& destinat
   if (!fs::exists(data_dir / kJobsDatabase, error))
     return Error{Errc::not_found, "backup_source_missing", "there is no jobs.db in the data directory",
                  "name the one that the service uses, with --data-dir or --config"};
+  const auto inside =
+      fs::weakly_canonical(destination, error).lexically_relative(fs::weakly_canonical(data_dir, error));
+  if (!inside.empty() && *inside.begin() != "..")
+    return Error{Errc::conflict, "backup_exists", "the destination is inside the data directory", "name one outside"};
   if (!is_empty_or_absent(destination))
     return Error{Errc::conflict, "backup_exists", "the destination is not empty",
                  "name a directory that does not exist"};
@@ -170,7 +174,7 @@ Result<BackupSummary> restore(const fs::path& backup, const fs::path& data_dir, 
   BackupSummary summary{sums.size(), 0, snapshot.jobs, snapshot.unfinished};
   // The database last: without it nothing here counts as a job.
   const auto put = [&](const std::string& file) -> Result<void> {
-    const auto digest = copy_file(backup / file, data_dir / file);
+    const auto digest = copy_durably(backup / file, data_dir / file);
     if (!digest) return digest.error();
     if (*digest != sums.at(file)) return backup_damaged(file + " changed while it was read");
     summary.bytes += fs::file_size(data_dir / file, error);

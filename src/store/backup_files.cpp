@@ -62,7 +62,7 @@ Error backup_damaged(const std::string& what) {
   return Error{Errc::rejected, "backup_damaged", what, "use another backup"};
 }
 
-Result<std::string> copy_file(const fs::path& from, const fs::path& to) {
+Result<std::string> copy_durably(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::create_directories(to.parent_path(), error);
   const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));

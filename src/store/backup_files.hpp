@@ -20,7 +20,7 @@ Error backup_damaged(const std::string& what);
 
 /// Copies one file durably, for this user only, and gives the digest of what was copied. `from` may go meanwhile:
 /// not_found.
-Result<std::string> copy_file(const std::filesystem::path& from, const std::filesystem::path& to);
+Result<std::string> copy_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 Result<std::string> file_sha256(const std::filesystem::path& file);
 
 /// Relative paths of the regular files beneath a directory; links are left out.

@@ -106,6 +106,7 @@ TEST_F(BackupTest, FitsTogetherWhileJobsComeAndGo) {
 
 TEST_F(BackupTest, RefusesWhatWouldBeOverwritten) {
   EXPECT_EQ(refused(back_up(scratch_.path() / "nothing", backup_)).id, "backup_source_missing");
+  EXPECT_EQ(refused(back_up(data_, data_ / "backup")).id, "backup_exists");
   fs::create_directories(backup_);
   write_all(backup_ / "mine", "precious");
   EXPECT_EQ(refused(back_up(data_, backup_)).id, "backup_exists");
