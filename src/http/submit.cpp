@@ -175,13 +175,13 @@ class FormReceiver {
 
 awaitable<Response> Api::submit(Request& request) {
   const auto refused = [&request](const Error& error) {
-    return problem_response(submit_problem(error), request.head.path, request);
+    return problem_response(submit_problem(error), request.head.path, request.id);
   };
   const bool typed = request.head.has_field("Content-Type");
   if (!request.head.content_length && !request.head.chunked && typed)
     co_return problem_response(Problem(411, "length_required", "a body is announced without its length",
                                        "send Content-Length or Transfer-Encoding: chunked"),
-                               request.head.path, request);
+                               request.head.path, request.id);
   if (!request.head.has_body()) co_return refused(no_skill());
   auto form = parse_query_form(request.head.query);
   if (!form) co_return refused(form.error());
