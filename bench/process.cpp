@@ -116,7 +116,7 @@ std::uint64_t Process::peak_bytes() const {
 
 std::size_t Process::open_files() const {
   const fs::directory_iterator files("/proc/" + std::to_string(pid_) + "/fd");
-  return static_cast<std::size_t>(std::distance(begin(files), end(files)));
+  return static_cast<std::size_t>(std::distance(fs::begin(files), fs::end(files)));
 }
 
 std::uint64_t Process::status_bytes(const std::string& name) const {

@@ -91,8 +91,7 @@ std::string pack(const fs::path& folder, bool compressed) {
   std::string bytes(kLargestArchive, '\0');
   std::size_t used = 0;
   const int filtered = compressed ? archive_write_add_filter_gzip(writer.get()) : ARCHIVE_OK;
-  require(filtered == ARCHIVE_OK &&
-              archive_write_set_format_ustar(writer.get()) == ARCHIVE_OK &&
+  require(filtered == ARCHIVE_OK && archive_write_set_format_ustar(writer.get()) == ARCHIVE_OK &&
               archive_write_open_memory(writer.get(), bytes.data(), bytes.size(), &used) == ARCHIVE_OK,
           writer.get());
   for (const auto& path : files) {

@@ -1,9 +1,11 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <stdexcept>
 
 #include "figure.hpp"
 #include "load.hpp"
+#include "plot.hpp"
 #include "skill.hpp"
 #include "skill_verifier/core/json.hpp"
 
@@ -94,7 +96,11 @@ Figure measure_soak(Setup& setup) {
   const auto difference = [](std::size_t a, std::size_t b) { return static_cast<double>(a) - static_cast<double>(b); };
   Figure figure;
   figure.rows = {
-      {fmt::format("burst of {}: jobs that failed", burst_size), static_cast<double>(reports.front().failed), "", {}, 0.0},
+      {fmt::format("burst of {}: jobs that failed", burst_size),
+       static_cast<double>(reports.front().failed),
+       "",
+       {},
+       0.0},
       {fmt::format("burst of {}: last verdict after", burst_size), verdicts.max, "ms", {}, {}},
       {fmt::format("{} jobs: failed", last.jobs), static_cast<double>(failed), "", {}, 0.0},
       {"  jobs/s (mean of the bursts)", rate, "1/s", {}, {}},

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <functional>
 
 #include "figure.hpp"
 #include "seed_store.hpp"
@@ -24,7 +25,8 @@ constexpr std::uint64_t kMebibyte = 1u << 20;
 
 /// A service over a store that already has jobs.
 struct Side {
-  Side(Setup& setup, std::size_t jobs) : service(setup, 1, 100, [jobs](const fs::path& data) { seed_store(data, jobs); }) {
+  Side(Setup& setup, std::size_t jobs)
+      : service(setup, 1, 100, [jobs](const fs::path& data) { seed_store(data, jobs); }) {
     write_skill(service.directory() / "hello", kGreetingScript);
     submit = service.path_request(service.directory() / "hello");
     job = service.submit(submit);
@@ -47,9 +49,9 @@ double timed(const std::function<void()>& work) {
 }
 
 void measure(Side& side, int seconds, int lists) {
-  side.reads.push_back(run_wrk(side.service.process(), side.service.port(),
-                               {"/verify/" + side.job, kConnections, seconds, {}, {}})
-                           .requests_per_second);
+  side.reads.push_back(
+      run_wrk(side.service.process(), side.service.port(), {"/verify/" + side.job, kConnections, seconds, {}, {}})
+          .requests_per_second);
   for (int i = 0; i < lists; ++i)
     side.lists_ms.push_back(timed([&] { side.service.get("/jobs?limit=50"); }));
 }

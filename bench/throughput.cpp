@@ -46,7 +46,7 @@ function request()
                     head .. string.format("%08d%012d", round, number) .. tail)
 end
 )",
-                                     (directory / "package.tar").string(), kMark, kMark.size()));
+                                 (directory / "package.tar").string(), kMark, kMark.size()));
   return script;
 }
 
@@ -104,8 +104,8 @@ Figure measure_throughput(Setup& setup) {
   run_wrk(service.process(), service.port(), {"/verify", kConnections, 1, archives, "0"});
   run_wrk(service.process(), service.port(), {"/verify", kConnections, 1, path, {}});
   for (int i = 1; i <= rounds; ++i) {
-    by_archive.add(run_wrk(service.process(), service.port(),
-                           {"/verify", kConnections, seconds, archives, std::to_string(i)}));
+    by_archive.add(
+        run_wrk(service.process(), service.port(), {"/verify", kConnections, seconds, archives, std::to_string(i)}));
     by_path.add(run_wrk(service.process(), service.port(), {"/verify", kConnections, seconds, path, {}}));
   }
   const auto health = must(core::parse_json(service.get("/health").body), "GET /health");

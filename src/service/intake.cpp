@@ -14,6 +14,7 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/sha2.hpp"
+#include "skill_verifier/skill/small_archive.hpp"
 
 namespace skill_verifier::service {
 namespace {
@@ -75,14 +76,6 @@ Result<std::string> sha256_of(const fs::path& file) {
   return core::to_hex(hash.finish());
 }
 
-Result<void> write_file(const fs::path& path, std::string_view bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (file) return {};
-  return Error{Errc::unavailable, "spool_failed", "the upload could not be stored", "check the storage directory's disk"};
-}
-
 /// One submission on its way to a job.
 class Intake {
  public:
@@ -106,17 +99,16 @@ class Intake {
     const auto size = fs::file_size(file, unknown);
     if (!unknown && known_.has_archive_of(size)) {
       SKILL_VERIFIER_TRY(const auto sha256, sha256_of(file));
-      if (auto request = known_.find(KnownPackages::archive_key(sha256, submission_), pack_)) return std::move(*request);
+      if (auto request = known_.find(KnownPackages::archive_key(sha256, submission_), pack_))
+        return std::move(*request);
     }
-    return expand(file, unknown ? 0 : size);
+    return keep(skill::import_archive(file, submission_.archive_name, pack_, options_.package), unknown ? 0 : size);
   }
 
   Result<JobRequest> take_archive_bytes(const std::string& bytes) {
     const auto key = KnownPackages::archive_key(core::sha256_hex(bytes), submission_);
     if (auto request = known_.find(key, pack_)) return std::move(*request);
-    const SpoolFile file(spool_ / core::random_hex(16));
-    SKILL_VERIFIER_TRY_VOID(write_file(file.path(), bytes));
-    return expand(file.path(), bytes.size());
+    return keep(skill::import_archive_bytes(bytes, submission_.archive_name, pack_, options_.package), bytes.size());
   }
 
   Result<JobRequest> take_path(const std::string& path) {
@@ -132,10 +124,9 @@ class Intake {
   }
 
  private:
-  Result<JobRequest> expand(const fs::path& file, std::uint64_t size) {
-    SKILL_VERIFIER_TRY(auto package,
-                       skill::import_archive(file, submission_.archive_name, pack_, options_.package));
-    SKILL_VERIFIER_TRY(auto request, read(std::move(package)));
+  Result<JobRequest> keep(Result<skill::Package> package, std::uint64_t size) {
+    if (!package) return package.error();
+    SKILL_VERIFIER_TRY(auto request, read(std::move(*package)));
     known_.keep(KnownPackages::archive_key(*request.archive_sha256, submission_), request, pack_, std::nullopt, size);
     return request;
   }
@@ -172,8 +163,7 @@ class Intake {
 Result<void> check_submission(const Submission& submission) {
   const int given = int{submission.archive.has_value()} + int{submission.archive_bytes.has_value()} +
                     int{submission.skill_path.has_value()};
-  if (given != 1)
-    return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
+  if (given != 1) return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
   if (submission.nonce)
     if (auto valid = attest::check_nonce(*submission.nonce); !valid) return valid;
   if (submission.name)
