@@ -112,6 +112,7 @@ Result<Expectations> read_pins(const CheckOptions& options, core::Time now) {
 Result<void> read_files(const CheckOptions& options, Expectations& expected) {
   SKILL_VERIFIER_TRY(expected.app_compose, file_option(options.compose));
   SKILL_VERIFIER_TRY(expected.measurements, file_option(options.measurements));
+  SKILL_VERIFIER_TRY(expected.mr_config, file_option(options.mr_config));
   SKILL_VERIFIER_TRY(expected.collateral, file_option(options.collateral));
   if (!options.trust_root.empty()) {
     SKILL_VERIFIER_TRY(const auto text, read_input(options.trust_root, kMaxSmallInput));
@@ -175,7 +176,7 @@ int print(const attest::CheckReport& report, bool json) {
 void add_check_options(CLI::App& command, CheckOptions& options) {
   auto* const input = command.add_option(
       "FILE|URL", options.input,
-      "attestation document, GetQuote response, dstack-verifier request, or a quote; - reads standard input");
+      "attestation document, GetQuote or Attest response, dstack-verifier request, or a quote; - reads standard input");
   auto* const quote =
       command.add_option("--quote", options.quote, "quote, in hexadecimal or as it is")->excludes(input);
   command.add_option("--event-log", options.event_log, "its event log (JSON)")->needs(quote);
@@ -187,6 +188,7 @@ void add_check_options(CLI::App& command, CheckOptions& options) {
   command.add_option("--key-provider", options.key_provider, "NAME or NAME:ID");
   command.add_option("--os-image", options.os_image, "os_image_hash");
   command.add_option("--measurements", options.measurements, "JSON file of allowed MRTD and RTMR0-2 sets");
+  command.add_option("--mr-config", options.mr_config, "the document whose hash MRCONFIGID is (dstack's third form)");
   command.add_option("--nonce", options.nonce, "the nonce that you gave");
   auto* const collateral =
       command.add_option("--collateral", options.collateral, "QuoteCollateralV3 (JSON) instead of the document's own");

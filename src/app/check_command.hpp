@@ -15,7 +15,7 @@ namespace skill_verifier::app {
 struct CheckOptions {
   std::string input;  ///< file, `-` or URL
   std::string quote, event_log, vm_config;
-  std::string package, compose, compose_hash, app_id, key_provider, os_image, measurements, nonce;
+  std::string package, compose, compose_hash, app_id, key_provider, os_image, measurements, mr_config, nonce;
   std::string collateral, pccs, at, accept, min_evaluation, trust_root;
   bool json = false;
 };

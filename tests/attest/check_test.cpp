@@ -446,6 +446,14 @@ TEST(Check, ComparesMrConfigIdOfFormThreeWithItsDocument) {
   config["mr_config"] = text + " ";
   document["attestation"]["vmConfig"] = config.dump();
   EXPECT_TRUE(failed(check_document(document, trusting()), "mr-config-id"));
+
+  // The caller's own copy comes before the one that came along.
+  auto expected = trusting();
+  expected.mr_config = text;
+  EXPECT_EQ(row(check_document(document, expected), "mr-config-id").outcome, Outcome::passed);
+  expected.mr_config = text + " ";
+  EXPECT_EQ(row(check_document(document, expected), "mr-config-id").outcome, Outcome::failed);
+  EXPECT_EQ(row(check_document(job_document(), expected), "mr-config-id").outcome, Outcome::failed);
 }
 
 TEST(ParseAccepted, AlwaysHasUpToDateAndNeverRevoked) {

@@ -128,6 +128,35 @@ TEST(ParseEvidence, PointsFromAJobsRecordToItsAttestation) {
   EXPECT_NE(evidence.error().hint.find("/attestation"), std::string::npos);
 }
 
+TEST(ParseEvidence, TakesDstacksAttestationInBothFormsInHexadecimalAndAsItIs) {
+  const nlohmann::json document = {
+      {"version", 1},
+      {"platform", {{"kind", "tdx"}, {"data", {{"quote", {4, 0}}, {"event_log", nlohmann::json::array()}}}}},
+      {"stack",
+       {{"kind", "dstack"},
+        {"data", {{"report_data", Bytes(64, 0)}, {"runtime_events", nlohmann::json::array()}, {"config", "{}"}}}}}};
+  const auto msgpack = nlohmann::json::to_msgpack(document);
+  // SCALE: form, platform, quote of two bytes, two empty lists, report data, configuration.
+  Bytes scale = {0, 0, 2 << 2, 4, 0, 0, 0};
+  scale.insert(scale.end(), 64, 0);
+  scale.insert(scale.end(), {2 << 2, '{', '}'});
+  for (const Bytes& attestation : {msgpack, scale}) {
+    const auto hex = core::to_hex(attestation);
+    for (const std::string& text :
+         {std::string(core::as_text(attestation)), hex, "0x" + hex + "\n", R"({"attestation":")" + hex + "\"}"}) {
+      const auto evidence = parse_evidence(text);
+      ASSERT_TRUE(evidence) << evidence.error().message;
+      EXPECT_EQ(evidence->kind, EvidenceKind::bundle);
+      EXPECT_EQ(evidence->quote, "0400");
+      EXPECT_TRUE(evidence->events);
+      EXPECT_EQ(evidence->vm_config, "{}");
+    }
+  }
+  EXPECT_EQ(parse_evidence("0003").error().id, "attestation_platform_unsupported");
+  EXPECT_FALSE(parse_evidence("00030"));
+  EXPECT_NE(parse_evidence("[]").error().hint.find("--event-log"), std::string::npos);
+}
+
 TEST(ParseEvidence, TakesAQuoteInHexadecimalWithOrWithout0xAndAsItIs) {
   for (const std::string text : {"0x0400aaBB", "0400aaBB\n", "  0x0400aaBB\r\n"}) {
     const auto evidence = parse_evidence(text);

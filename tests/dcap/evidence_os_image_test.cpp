@@ -262,6 +262,13 @@ TEST(MrConfigId, BindsTheIdentityWithOrWithoutAPinnedProvider) {
   EXPECT_EQ(codes(check_mr_config_id({2}, {}).findings), "mr_config_claim_missing");
 }
 
+core::Digest384 document_id(const std::string& document) {
+  core::Digest384 id{3};
+  std::ranges::copy(core::sha256(core::as_bytes(std::string("dstack-mr-config-v3:") + '\0' + document)),
+                    id.begin() + 1);
+  return id;
+}
+
 TEST(MrConfigId, BindsADocumentWhoseClaimsAreComparedToo) {
   const auto claims = claims_of(0x22);
   const std::string document = json{{"app_id", std::string(40, '1')},
@@ -269,14 +276,40 @@ TEST(MrConfigId, BindsADocumentWhoseClaimsAreComparedToo) {
                                     {"key_provider", "kms"},
                                     {"version", 3}}
                                    .dump();
-  core::Digest384 id{3};
-  std::ranges::copy(core::sha256(core::as_bytes(std::string("dstack-mr-config-v3:") + '\0' + document)),
-                    id.begin() + 1);
+  const auto id = document_id(document);
   EXPECT_FALSE(check_mr_config_id(id, claims).checked);
   EXPECT_EQ(codes(check_mr_config_id(id, claims, document).findings), "");
   EXPECT_EQ(codes(check_mr_config_id(id, claims_of(0x23), document).findings), "mr_config_mismatch");
   EXPECT_EQ(codes(check_mr_config_id(id, claims, document + " ").findings), "mr_config_mismatch");
   EXPECT_EQ(codes(check_mr_config_id(id, claims, "[]").findings), "mr_config_document_invalid");
+}
+
+TEST(MrConfigId, ComparesInstanceProviderAndGpuPolicyWhereTheDocumentBindsThem) {
+  auto claims = claims_of(0x22);
+  claims.instance_id = Bytes(20, 0x44);
+  claims.gpu_policy_hash.emplace().fill(0x55);
+  json document = {{"app_id", std::string(40, '1')},
+                   {"compose_hash", std::string(64, '2')},
+                   {"key_provider", "kms"},
+                   {"key_provider_id", std::string(64, '3')},
+                   {"instance_id", std::string(40, '4')},
+                   {"gpu_policy_hash", std::string(64, '5')},
+                   {"version", 3}};
+  const auto found = [&](const json& value) {
+    return codes(check_mr_config_id(document_id(value.dump()), claims, value.dump()).findings);
+  };
+  EXPECT_EQ(found(document), "");
+  for (const std::string name : {"key_provider_id", "instance_id", "gpu_policy_hash"}) {
+    auto other = document;
+    other[name] = "99";
+    EXPECT_EQ(found(other), "mr_config_mismatch") << name;
+    other[name] = "";
+    EXPECT_EQ(found(other), "") << name;
+    other.erase(name);
+    EXPECT_EQ(found(other), "") << name;
+  }
+  document["key_provider"] = "tpm";
+  EXPECT_EQ(found(document), "mr_config_mismatch");
 }
 
 }  // namespace

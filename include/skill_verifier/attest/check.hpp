@@ -54,6 +54,7 @@ struct Expectations {
   std::optional<std::string> key_provider;  ///< `name` or `name:id`
   std::optional<std::string> os_image;      ///< 32 bytes
   std::optional<std::string> measurements;  ///< pin sets, JSON text
+  std::optional<std::string> mr_config;     ///< the document that MRCONFIGID of form 3 binds, its exact bytes
 
   std::optional<std::string> collateral;  ///< JSON text; used instead of the document's own
   std::optional<Bytes> trust_root;        ///< DER; used instead of Intel's: what is found is then called simulated

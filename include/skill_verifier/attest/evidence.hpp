@@ -17,7 +17,7 @@ namespace skill_verifier::attest {
 enum class EvidenceKind {
   job_document,      ///< GET /verify/<id>/attestation, TRUST.md §4
   service_document,  ///< GET /attestation, TRUST.md §3
-  bundle,            ///< quote with its event log: a GetQuote response, or dstack-verifier's request
+  bundle,            ///< quote with its event log: a GetQuote or Attest response, or dstack-verifier's request
   quote,             ///< a quote and nothing else
 };
 /// `job document`, `service document`, `quote with event log`, `quote`.
@@ -57,7 +57,8 @@ struct Evidence {
 /// What a file may measure.
 inline constexpr std::size_t kMaxEvidenceBytes = 32u << 20;
 
-/// Tells the form by its content: JSON of one of the kinds above, hexadecimal text, or a quote's own bytes. Takes at
+/// Tells the form by its content: JSON of one of the kinds above, hexadecimal text, or the own bytes of a quote or of
+/// dstack's attestation. Takes at
 /// most kMaxEvidenceBytes and JSON nested at most 32 deep. Errors: invalid_argument `evidence_invalid` saying which
 /// member, too_large `evidence_too_large`, unsupported `evidence_unsupported` for another kind of TEE or attestation.
 Result<Evidence> parse_evidence(std::string_view text);

@@ -28,9 +28,9 @@ struct EvidenceBundle {
 /// those of parse_event_log and parse_attestation.
 Result<EvidenceBundle> parse_evidence_bundle(std::string_view json);
 
-/// The SCALE form ("V0") of dstack's attestation. Its two event lists must agree. Errors: too_large, invalid_argument
-/// `attestation_invalid`, rejected `attestation_events_differ`, unsupported `attestation_platform_unsupported` (not
-/// TDX) and `attestation_encoding_unsupported` (msgpack "V1").
+/// dstack's attestation in its SCALE form ("V0") or its MessagePack form ("V1"), told by the first byte. Its two event
+/// lists must agree. Errors: too_large, invalid_argument `attestation_invalid`, rejected `attestation_events_differ`,
+/// unsupported `attestation_platform_unsupported` (not TDX) and `attestation_stack_unsupported` (not dstack).
 Result<EvidenceBundle> parse_attestation(ByteView attestation);
 
 }  // namespace skill_verifier::dcap

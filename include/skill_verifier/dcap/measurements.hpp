@@ -41,7 +41,7 @@ struct MrConfigCheck {
 /// Compares MR_CONFIG_ID with the event log's claims (dstack mr_config). First byte 01: compose-hash; 02:
 /// Keccak-256(compose-hash | app-id | provider kind | provider id), the id being the event's or, where the app pins
 /// none, empty; 03: SHA-256("dstack-mr-config-v3:" 00 document), whose app_id, compose_hash and key_provider are
-/// compared too.
+/// compared too, and instance_id, key_provider_id and gpu_policy_hash where it binds them.
 MrConfigCheck check_mr_config_id(const core::Digest384& quoted, const RuntimeClaims& claims,
                                  std::optional<std::string_view> document = {});
 

@@ -51,6 +51,7 @@ void demand_rows(const Evidence& evidence, const Expectations& expected, Rows& r
   if (expected.key_provider) rows.demand("key-provider");
   if (expected.os_image) rows.demand("os-image");
   if (expected.measurements) rows.demand("measurements");
+  if (expected.mr_config) rows.demand("mr-config-id");
 }
 
 /// TRUST.md §3: the 64 bytes are recomputed from what was hashed here, and only then compared.

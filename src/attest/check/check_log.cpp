@@ -73,26 +73,32 @@ void replay_registers(const Context& context, const dcap::Replay& replay) {
   }
 }
 
-/// What MRCONFIGID of form 3 is the hash of: a member of the sys-config that came as vm_config. The compose file is not
-/// it, for the document holds that file's hash.
-std::optional<std::string> mr_config_document(const Evidence& evidence) {
+/// What MRCONFIGID of form 3 is the hash of: the caller's copy, or a member of the sys-config that came as vm_config.
+/// The compose file is not it, for the document holds that file's hash.
+std::optional<std::string> mr_config_document(const Evidence& evidence, const Expectations& expected) {
+  if (expected.mr_config) return expected.mr_config;
   if (!evidence.vm_config) return std::nullopt;
   const auto config = core::parse_json(*evidence.vm_config, {.depth = 16, .bytes = dcap::kMaxVmConfigBytes});
   return config ? text_member(*config, "mr_config") : std::nullopt;
 }
 
 void check_mr_config(const Context& context, const dcap::RuntimeClaims& claims) {
-  const auto document = mr_config_document(context.evidence);
+  const auto document = mr_config_document(context.evidence, context.expected);
   const auto config = dcap::check_mr_config_id(context.quoted.mr_config_id, claims, document);
   const auto form = dcap::to_string(config.form);
   if (!config.findings.empty()) {
     return context.rows.fail("mr-config-id", join(config.findings), config.expected ? to_hex(*config.expected) : "",
                              to_hex(config.quoted));
   }
+  if (context.expected.mr_config && config.form != dcap::MrConfigForm::document) {
+    return context.rows.fail("mr-config-id", fmt::format("its form is {}, which binds no document", form), "",
+                             to_hex(config.quoted));
+  }
   if (!config.checked) {
     const bool lacking = config.form == dcap::MrConfigForm::document;
-    return context.rows.skip("mr-config-id", fmt::format("its form is {}{}", form,
-                                                         lacking ? ", and vm_config has no mr_config to compare" : ""));
+    return context.rows.skip(
+        "mr-config-id", fmt::format("its form is {}{}", form,
+                                    lacking ? ", and vm_config has no mr_config to compare: give --mr-config" : ""));
   }
   context.rows.pass("mr-config-id", fmt::format("agrees with the log, form {}", form), to_hex(config.quoted));
 }

@@ -141,8 +141,7 @@ Result<Evidence> read_service_document(const Json& document) {
   return evidence;
 }
 
-Result<Evidence> read_bundle(std::string_view text) {
-  SKILL_VERIFIER_TRY(auto bundle, dcap::parse_evidence_bundle(text));
+Evidence from_bundle(dcap::EvidenceBundle bundle) {
   Evidence evidence;
   evidence.kind = EvidenceKind::bundle;
   evidence.quote = core::to_hex(bundle.quote);
@@ -150,6 +149,16 @@ Result<Evidence> read_bundle(std::string_view text) {
   evidence.vm_config = std::move(bundle.vm_config);
   if (bundle.report_data) evidence.report_data = core::to_hex(*bundle.report_data);
   return evidence;
+}
+
+Result<Evidence> read_bundle(std::string_view text) {
+  SKILL_VERIFIER_TRY(auto bundle, dcap::parse_evidence_bundle(text));
+  return from_bundle(std::move(bundle));
+}
+
+Result<Evidence> read_attestation_bytes(ByteView attestation) {
+  SKILL_VERIFIER_TRY(auto bundle, dcap::parse_attestation(attestation));
+  return from_bundle(std::move(bundle));
 }
 
 Result<Evidence> read_object(const Json& document, std::string_view text) {
@@ -174,6 +183,22 @@ Evidence bare_quote(std::string hex) {
   Evidence evidence;
   evidence.quote = std::move(hex);
   return evidence;
+}
+
+/// dstack's attestation begins with 0 (SCALE) or as a MessagePack map does; a quote, text and JSON never do.
+bool begins_attestation(std::uint8_t first) {
+  return first == 0 || (first >= 0x80 && first <= 0x8f) || first == 0xde || first == 0xdf;
+}
+
+Result<Evidence> read_hex(std::string_view text) {
+  const auto digits = text.substr(text.starts_with("0x") ? 2 : 0, 2);
+  const auto first = core::parse_hex(digits);
+  if (first && begins_attestation(first->front())) {
+    SKILL_VERIFIER_TRY(const auto attestation, core::parse_hex(text));
+    return read_attestation_bytes(attestation);
+  }
+  if (text.size() > kMaxQuoteDigits) return invalid("the quote is longer than 65536 bytes");
+  return bare_quote(std::string(text));
 }
 
 }  // namespace
@@ -207,9 +232,15 @@ Result<Evidence> parse_evidence(std::string_view text) {
     if (!document) return invalid("the document is " + document.error().message);
     return read_object(*document, trimmed);
   }
-  if (!is_hex(trimmed)) return invalid("the input is neither JSON nor a quote, in hexadecimal or as it is");
-  if (trimmed.size() > kMaxQuoteDigits) return invalid("the quote is longer than 65536 bytes");
-  return bare_quote(std::string(trimmed));
+  if (is_hex(trimmed)) return read_hex(trimmed);
+  if (!text.empty() && begins_attestation(static_cast<std::uint8_t>(text[0]))) {
+    return read_attestation_bytes(core::as_bytes(text));
+  }
+  if (trimmed.starts_with('[')) {
+    return Error{Errc::invalid_argument, "evidence_invalid", "the JSON is a list, not a document with a quote",
+                 "an event log is checked together with its quote: --quote FILE --event-log FILE"};
+  }
+  return invalid("the input is neither JSON nor a quote or attestation, in hexadecimal or as it is");
 }
 
 }  // namespace skill_verifier::attest

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dcap/evidence/fixed_bytes.hpp"
+#include "dcap/evidence/msgpack_attestation.hpp"
 #include "dcap/reader.hpp"
 #include "skill_verifier/core/json.hpp"
 
@@ -134,13 +135,7 @@ Result<void> check_runtime_events(ScaleReader& reader, const EventLog& log) {
 
 Result<void> check_encoding(ByteView attestation) {
   if (attestation.empty()) return attestation_error("empty");
-  const auto first = attestation[0];
-  if ((first >= 0x80 && first <= 0x8f) || first == 0xde || first == 0xdf) {
-    return Error{Errc::unsupported, "attestation_encoding_unsupported",
-                 "the attestation is in dstack's msgpack form, which is not read",
-                 "use the quote, event_log and vm_config of GetQuote"};
-  }
-  if (first != 0) return attestation_error(fmt::format("begins with {:#04x}, no known form", first));
+  if (attestation[0] != 0) return attestation_error(fmt::format("begins with {:#04x}, no known form", attestation[0]));
   if (attestation.size() < 2) return attestation_error("ends before its platform");
   if (attestation[1] != 0) {
     return Error{Errc::unsupported, "attestation_platform_unsupported",
@@ -169,6 +164,7 @@ Result<EvidenceBundle> parse_attestation(ByteView attestation) {
         Errc::too_large, "attestation_too_large",
         fmt::format("the attestation has {} bytes, the limit is {}", attestation.size(), kMaxAttestationBytes)};
   }
+  if (begins_msgpack(attestation)) return parse_msgpack_attestation(attestation);
   SKILL_VERIFIER_TRY_VOID(check_encoding(attestation));
   ScaleReader reader(attestation.subspan(2));
   EvidenceBundle bundle;

@@ -93,6 +93,15 @@ void check_document(MrConfigCheck& check, const RuntimeClaims& claims, std::stri
   compare(check, config_id(3, core::sha256(preimage)));
   compare_member(check, *document, "app_id", claims.app_id ? ByteView(*claims.app_id) : ByteView());
   compare_member(check, *document, "compose_hash", claims.compose_hash ? ByteView(*claims.compose_hash) : ByteView());
+  // These may be left out, or empty where nothing is bound; what is bound has to be what was measured.
+  const auto compare_bound = [&](const char* name, ByteView claimed) {
+    if (const auto bound = text_member(*document, name); bound && !bound->empty()) {
+      compare_member(check, *document, name, claimed);
+    }
+  };
+  compare_bound("instance_id", claims.instance_id ? ByteView(*claims.instance_id) : ByteView());
+  compare_bound("key_provider_id", claims.key_provider ? ByteView(claims.key_provider->id) : ByteView());
+  compare_bound("gpu_policy_hash", claims.gpu_policy_hash ? ByteView(*claims.gpu_policy_hash) : ByteView());
   const auto provider = text_member(*document, "key_provider");
   const auto kind = provider ? provider_kind(*provider) : std::nullopt;
   const auto claimed = claims.key_provider ? provider_kind(claims.key_provider->name) : std::nullopt;
