@@ -56,10 +56,11 @@ class ServiceMetrics {
   std::array<std::uint64_t, 4> outcomes_{};
   std::map<store::JobState, std::uint64_t> ended_;
   std::map<std::string, std::uint64_t, std::less<>> faults_;
-  std::array<Stage, 13> stages_ = {{{"intake", &JobTiming::intake, {}},
+  std::array<Stage, 14> stages_ = {{{"intake", &JobTiming::intake, {}},
                                     {"stored", &JobTiming::stored, {}},
                                     {"queued", &JobTiming::queued, {}},
                                     {"begun", &JobTiming::begun, {}},
+                                    {"checks", &JobTiming::checks, {}},
                                     {"image", &JobTiming::image, {}},
                                     {"deps", &JobTiming::deps, {}},
                                     {"container", &JobTiming::container, {}},
