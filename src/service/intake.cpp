@@ -74,6 +74,9 @@ Result<skill::Package> import_path(const std::string& path, const ServiceOptions
 Result<void> check_submission(const Submission& submission) {
   if (submission.archive.has_value() == submission.skill_path.has_value())
     return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
+  if (submission.is_private && submission.owner.empty())
+    return Error{Errc::invalid_argument, "visibility_invalid", "a private job needs an API key to be private to",
+                 "send a key, or leave visibility out"};
   if (submission.nonce)
     if (auto valid = attest::check_nonce(*submission.nonce); !valid) return valid;
   if (submission.name)
