@@ -105,6 +105,12 @@ Result<void> apply_storage(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> apply_flagged(Config& config, std::string_view value) {
+  if (value != "report" && value != "fail") return bad_value(value, "consequence: report or fail");
+  config.service.flagged_fails = value == "fail";
+  return {};
+}
+
 Result<void> apply_runtime(Config& config, std::string_view value) {
   const auto equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos || equals + 1 == value.size())
@@ -149,6 +155,7 @@ void add_service_keys(std::vector<Key>& keys) {
       size<std::uint64_t>(0, 64 * kTiB, [](Config& c) -> auto& { return c.sandbox.prepared_bytes; }));
   add("deps.cache_images",
       integer<std::size_t>(0, 10'000, [](Config& c) -> auto& { return c.sandbox.prepared_images; }));
+  add("checks.flagged", apply_flagged);
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");

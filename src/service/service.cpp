@@ -9,6 +9,7 @@
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
 #include "service/quote_evidence.hpp"
+#include "service/sarif.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
 #include "service/spool_file.hpp"
@@ -56,7 +57,7 @@ struct Service::Impl {
         attests(quoter != nullptr),
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
-        runner(pool, clock, store, sandbox, quoter, evidence, options),
+        runner(executor, pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
         housekeeping(executor),
@@ -257,6 +258,12 @@ awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::st
 
 awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
   co_return co_await impl_->evidence.of_job(std::move(job.result));
+}
+
+awaitable<Result<std::string>> Service::sarif(store::Job job) {
+  auto make = [whole = std::make_shared<const store::Job>(std::move(job)), profile = impl_->options.checks,
+               verifier = impl_->options.verifier] { return sarif_of(*whole, profile, verifier); };
+  co_return co_await core::run_on(impl_->pool, std::move(make));
 }
 
 awaitable<Health> Service::health() {

@@ -69,6 +69,7 @@ http::Backend FakeBackend::calls() {
   };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
+  calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
   calls.access = [this](std::string id) { return access(std::move(id)); };
@@ -78,6 +79,11 @@ http::Backend FakeBackend::calls() {
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
   co_return appraisal;
+}
+
+core::awaitable<Result<std::string>> FakeBackend::give_sarif(store::Job job) {
+  co_return sarif ? Result<std::string>(*sarif + job.id)
+                  : Error(Errc::not_found, "checks_not_made", "the job was judged without static checks");
 }
 
 core::awaitable<Result<service::ServiceAttestation>> FakeBackend::attestation(std::optional<std::string> nonce) {

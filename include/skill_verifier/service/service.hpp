@@ -16,6 +16,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/scan/profile.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
@@ -49,6 +50,8 @@ struct ServiceOptions {
   std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
   bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
   skill::Profile profile = skill::Profile::registry;
+  std::optional<scan::Profile> checks;  ///< static checks that every job gets; absent: none
+  bool flagged_fails = false;           ///< a skill that the checks flag is FAILED, whatever its tests say
   skill::PackageLimits package;
   sandbox::Limits limits;
   std::string instance;                                      ///< label of this installation
@@ -144,6 +147,9 @@ class Service {
   /// What a completed job's document has to say of its quote, with the collateral of that time; what the job could not
   /// get is got now. Absent where there is no quote or no appraiser.
   awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
+  /// A completed job's static checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
+  /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
+  awaitable<Result<std::string>> sarif(store::Job job);
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
