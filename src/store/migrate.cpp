@@ -49,10 +49,10 @@ Result<void> check_version(Database& database) {
   const auto known = static_cast<std::int64_t>(migrations().size());
   if (version > known) return newer(version, known);
   if (version < known)
-    return Error{Errc::conflict, "store_older",
-                 fmt::format("jobs.db is in use by a program that knows schema version {}, this one needs {}", version,
-                             known),
-                 "use the command of the program that is running, or stop it first"};
+    return Error{
+        Errc::conflict, "store_older",
+        fmt::format("jobs.db is in use by a program that knows schema version {}, this one needs {}", version, known),
+        "use the command of the program that is running, or stop it first"};
   return {};
 }
 
