@@ -60,6 +60,7 @@ struct Service::Impl {
         runner(executor, pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
+        known(store.spool() / "known", options.known_package_bytes),
         housekeeping(executor),
         self(sandbox, quoter, options),
         attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options(options)) {}
@@ -82,6 +83,7 @@ struct Service::Impl {
   JobRunner runner;
   Scheduler scheduler;
   core::Semaphore intake;
+  KnownPackages known;
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;
@@ -142,7 +144,7 @@ awaitable<void> Service::stop() {
 
 awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
   auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
-    return take_in(submission, options, spool, pack);
+    return take_in(submission, options, spool, pack, known);
   };
   // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
   const auto turn = co_await intake.acquire();
@@ -155,6 +157,8 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
   const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
   auto job = co_await impl_->accept(id, std::move(submission), pack.path());
+  // The archive went when it was read, the pack is the job's.
+  if (job) co_return job;
   // Removing a large file can take a while; the guards above are for exceptions.
   auto tidy = [archive = archive.path(), pack = pack.path()] {
     std::error_code ignored;

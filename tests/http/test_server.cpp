@@ -115,6 +115,10 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
     }
     std::filesystem::remove(*submission.archive);
   }
+  if (submission.archive_bytes) {
+    got.archive_bytes = submission.archive_bytes->size();
+    if (keep_archives) got.archive = *submission.archive_bytes;
+  }
   received.push_back(std::move(got));
   while (holds_submits)
     co_await changed_.wait();

@@ -53,6 +53,8 @@ struct ServiceOptions {
   std::optional<scan::Profile> checks;  ///< static checks that every job gets; absent: none
   bool flagged_fails = false;           ///< a skill that the checks flag is FAILED, whatever its tests say
   skill::PackageLimits package;
+  /// Packs kept so that an unchanged package is not unpacked again, oldest use first out; 0 = none is.
+  std::uint64_t known_package_bytes = 0;
   sandbox::Limits limits;
   std::string instance;                                      ///< label of this installation
   std::string verifier;                                      ///< `skill-verifier 0.1.0`
@@ -63,10 +65,11 @@ struct ServiceOptions {
   std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
-/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
-/// `skill_path` is set.
+/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over),
+/// `archive_bytes` (a small archive that never was a file) and `skill_path` is set.
 struct Submission {
   std::optional<std::filesystem::path> archive;
+  std::optional<std::string> archive_bytes;
   std::string archive_name;
   std::optional<std::string> skill_path;
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters, checked by submit
