@@ -23,7 +23,8 @@ Backend backend_of(service::Service& service) {
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.write_metrics = [&service](core::MetricsText& out) { service.write_metrics(out); };
   backend.engine_away = [&service] { return service.engine_away(); };
-  backend.total = [&service] { return service.total(); };
+  backend.access = [&service](std::string id) { return service.access(std::move(id)); };
+  backend.total = [&service](std::optional<std::string> viewer) { return service.total(std::move(viewer)); };
   return backend;
 }
 

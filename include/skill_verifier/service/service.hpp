@@ -80,8 +80,10 @@ struct Submission {
   std::optional<std::string> version;
   std::optional<std::string> name;
   bool discover = false;
-  std::string request_id;  ///< for the log
-  std::string trace_id;    ///< for the log, as long as the job lives; may be empty
+  std::string owner;        ///< id of the API key that submits; empty: anonymous
+  bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
+  std::string request_id;   ///< for the log
+  std::string trace_id;     ///< for the log, as long as the job lives; may be empty
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -135,6 +137,8 @@ class Service {
   /// `store_failed`.
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
+  /// Who may see the job. The cost does not depend on whether there is one.
+  awaitable<Result<store::JobAccess>> access(std::string id);
   /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
   awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
   /// Of one of the last 4,096 jobs that ended in this life.
@@ -165,8 +169,8 @@ class Service {
   void write_metrics(core::MetricsText& out) const;
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
-  /// Number of all stored jobs.
-  awaitable<Result<std::uint64_t>> total();
+  /// Number of all stored jobs; for a `viewer` without the private ones of others.
+  awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
 
  private:
   struct Impl;
