@@ -38,8 +38,8 @@ class EarlierSchema : public testing::TestWithParam<std::size_t> {
       sql("INSERT INTO documents (sequence, request, result, statement, error) VALUES (" + row +
           R"(, '{"version":1}', ')" + result + "', '" + (i == 2 ? "statement" : "") + "', '" +
           (i == 3 ? R"({"code":"internal"})" : "") + "')");
-      if (final) sql("INSERT INTO logs VALUES (" + row + ", 'log of " + state + "')");
-      if (!final && version >= 2) sql("INSERT INTO packs VALUES (" + row + ", 'pack')");
+      if (final) sql("INSERT INTO logs VALUES (" + row + ", CAST('log of " + state + "' AS BLOB))");
+      if (!final && version >= 2) sql("INSERT INTO packs VALUES (" + row + ", CAST('pack' AS BLOB))");
       if (!final && version < 2) write_all(directory_ / "packs" / (id(i) + ".pack"), "pack");
     }
     if (version >= 3) sql("INSERT INTO collaterals VALUES (3, '" + digest_ + "')");
