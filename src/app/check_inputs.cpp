@@ -225,10 +225,12 @@ Result<std::int64_t> parse_instant(const std::string& text, core::Time now) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error == std::errc() && stop == end && value >= 0 && value <= kEndOf9999) return value;
-  const auto time = core::parse_rfc3339(text);
+  auto time = core::parse_rfc3339(text);
+  if (!time) time = core::parse_rfc3339(text + "Z");
+  if (!time) time = core::parse_rfc3339(text + "T00:00:00Z");
   if (!time) {
     return Error{Errc::invalid_argument, "time_invalid",
-                 fmt::format("'{}' is neither seconds since 1970 nor a time like 2026-01-30T12:34:56Z",
+                 fmt::format("'{}' is neither seconds since 1970 nor a time like 2026-01-30T12:34:56Z or 2026-01-30",
                              core::shorten(text, 40))};
   }
   return floor<seconds>(*time).time_since_epoch().count();
