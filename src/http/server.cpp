@@ -17,10 +17,12 @@ Backend backend_of(service::Service& service) {
     return service.log(std::move(id), offset, limit);
   };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
+  backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
-  backend.total = [&service] { return service.total(); };
+  backend.access = [&service](std::string id) { return service.access(std::move(id)); };
+  backend.total = [&service](std::optional<std::string> viewer) { return service.total(std::move(viewer)); };
   return backend;
 }
 
