@@ -1,5 +1,6 @@
 #include "app/client_submit.hpp"
 
+#include "app/check_inputs.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
@@ -13,12 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kNonceBytes = 16;
 constexpr std::size_t kKeyBytes = 16;
-
-Result<attest::Expectations::Package> import(const fs::path& archive, const fs::path& pack) {
-  SKILL_VERIFIER_TRY(const auto package,
-                     skill::import_archive(archive, archive.filename().string(), pack, skill::PackageLimits{}));
-  return attest::Expectations::Package{package.tree_digest, package.archive_sha256};
-}
 
 Result<void> pack_folder(const fs::path& folder, const fs::path& scratch, PreparedSubmission& prepared) {
   SKILL_VERIFIER_TRY(const auto package, skill::import_directory(folder, scratch / "pack", skill::PackageLimits{}));
@@ -65,8 +60,8 @@ Result<PreparedSubmission> prepare(const SubmitOptions& options, const Scratch& 
     prepared.fields.content_type = "application/octet-stream";
   }
   if (prepared.expected) {
-    auto digests = import(prepared.archive, fs::path(scratch.path()) / "sent");
-    if (!digests) return core::with_context(digests.error(), core::shorten(options.path));
+    auto digests = package_digests(prepared.archive.string());
+    if (!digests) return std::move(digests).error();
     prepared.expected->package = std::move(*digests);
   }
   prepared.bytes = fs::file_size(prepared.archive, error);
