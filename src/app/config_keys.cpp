@@ -133,6 +133,7 @@ void add_service_keys(std::vector<Key>& keys) {
   };
   add("workers", integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.workers; }));
   add("queue", integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue; }));
+  add("package_cache", size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.service.known_package_bytes; }));
   add("attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.service.attempts; }));
   add("max_starts", integer<int>(1, 1000, [](Config& c) -> auto& { return c.service.max_starts; }));
   add("retry_backoff",
@@ -247,6 +248,7 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.service.known_package_bytes = 64 * kMiB;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
       {"alpine:3.20", "alpine:3.20"},

@@ -96,6 +96,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   if (config->sandbox.instance.empty()) config->sandbox.instance = sandbox::to_instance(sandbox::this_process());
   config->sandbox.keep_images = false;
   config->sandbox.pool = {};
+  config->service.known_package_bytes = 0;
   config->service.drain = std::chrono::seconds(0);
   config->service.allow_any_path = true;
 
