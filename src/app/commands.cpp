@@ -9,6 +9,8 @@
 #include <iterator>
 
 #include "app/check_command.hpp"
+#include "app/client_commands.hpp"
+#include "app/completion.hpp"
 #include "app/keys_command.hpp"
 #include "app/program.hpp"
 
@@ -108,6 +110,13 @@ int run_program(int argc, char** argv) {
   add_config_options(*keys, source);
   add_keys_options(*keys, keys_options);
 
+  const ClientCommands client(app);
+  CLI::App* completion = app.add_subcommand("completion", "print a completion script for a shell");
+  std::string shell;
+  completion->add_option("SHELL", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("bash: source <(skill-verifier completion bash)");
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -127,6 +136,8 @@ int run_program(int argc, char** argv) {
   if (check->parsed()) return check_command(check_options);
   if (inspect->parsed()) return inspect_command(inspect_options);
   if (scan->parsed()) return scan_command(scan_options);
+  if (const auto exit_code = client.run()) return *exit_code;
+  if (completion->parsed()) std::fputs(completion_script(app, shell).c_str(), stdout);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }
