@@ -32,8 +32,8 @@ class KeyRing {
   /// Null for an id that is not known (any more).
   KeyPtr find(const std::string& id) const;
 
-  /// Reads what has changed, unless that was done within the refresh time. `authenticate` does it first; so does whoever
-  /// asks `find` before the first key came. Errors: unavailable `keys_unavailable`, cancelled.
+  /// Reads what has changed, unless that was done within the refresh time. `authenticate` does it first; so does
+  /// whoever asks `find` before the first key came. Errors: unavailable `keys_unavailable`, cancelled.
   core::awaitable<Result<void>> refresh();
 
  private:
