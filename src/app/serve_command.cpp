@@ -65,13 +65,15 @@ int serve_command(const ConfigSource& source, bool check_only) {
   log::configure(config->log_level, config->log_format);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
-  const http::ServerOptions options = config->server;
+  http::ServerOptions options = config->server;
   auto wiring = wire(std::move(*config));
   if (!wiring) {
     print_error(wiring.error());
     return exit_error;
   }
   Wiring& all = **wiring;
+  options.keys = all.keys.get();
+  options.audit = all.audit.get();
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
   http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;

@@ -34,6 +34,8 @@ class ServiceContainer {
                   "SKILL_VERIFIER_RUNTIMES=alpine:latest=skill-verifier.local/busybox:1",
                   "-e",
                   "SKILL_VERIFIER_ENGINE_PULL=false",
+                  "-e",
+                  "SKILL_VERIFIER_ACCESS_SUBMIT=anyone",
                   "skill-verifier:dev"});
     id_.erase(id_.find('\n'));
   }
