@@ -132,6 +132,8 @@ int serve_command(const ConfigSource& source, bool check_only) {
   ReloadState reloads;
   options.metrics.emplace_back([&reloads](core::MetricsText& out) { reloads.write(out); });
   options.metrics.emplace_back([&all](core::MetricsText& out) { write_metrics(all, out); });
+  options.keys = all.keys.get();
+  options.audit = all.audit.get();
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
   http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;

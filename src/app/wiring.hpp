@@ -17,6 +17,8 @@ struct Wiring {
   core::WorkPool pool{4};
   std::filesystem::path data_dir;
   std::unique_ptr<store::JobStore> store;
+  std::unique_ptr<auth::KeyRing> keys;
+  std::unique_ptr<auth::AuditLog> audit;  ///< null: off
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<attest::MeteredQuoter> quoter;  ///< null: no guest agent here
   std::unique_ptr<attest::CollateralClient> collateral_client;
@@ -33,6 +35,9 @@ Result<std::unique_ptr<Wiring>> wire(Config config);
 
 /// What is counted outside the service and the server: store, quotes, collateral, this process and its disk.
 void write_metrics(const Wiring& wiring, core::MetricsText& out);
+
+/// Null when the configuration says so. Errors: unavailable `audit_failed`.
+Result<std::unique_ptr<auth::AuditLog>> open_audit_log(const Config& config);
 
 /// Checks the engine, removes leftovers, starts the workers. After a failure only `stop` may follow.
 core::awaitable<Result<void>> start(Wiring& wiring);

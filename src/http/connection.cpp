@@ -110,13 +110,27 @@ Error body_timed_out(bool whole) {
       "send it again, or over a faster connection");
 }
 
+auth::Address address_of(const asio::ip::tcp::socket& socket) {
+  error_code error;
+  const auto remote = socket.remote_endpoint(error).address();
+  auth::Address address;
+  if (error) return address;
+  const auto mapped = remote.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, remote.to_v4()) : remote.to_v6();
+  const auto bytes = mapped.to_bytes();
+  std::copy(bytes.begin(), bytes.end(), address.bytes.begin());
+  return address;
+}
+
 enum class HeadState { ready, malformed, too_large, incomplete };
 
 }  // namespace
 
 struct Connection::Impl {
   Impl(asio::ip::tcp::socket socket, ConnectionGroup& group)
-      : group(group), stream(std::move(socket)), buffer(group.options.header_bytes + kBodyBlock) {
+      : group(group),
+        peer(address_of(socket)),
+        stream(std::move(socket)),
+        buffer(group.options.header_bytes + kBodyBlock) {
     // Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
     stream.socket().async_wait(asio::ip::tcp::socket::wait_error, [watch = watch](const error_code& error) {
       if (error) return;
@@ -142,6 +156,7 @@ struct Connection::Impl {
   std::string_view pending() const { return {static_cast<const char*>(buffer.cdata().data()), buffer.size()}; }
 
   ConnectionGroup& group;
+  const auth::Address peer;
   beast::tcp_stream stream;
   beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
   std::string head_text;      ///< RequestHead points into it
@@ -251,6 +266,7 @@ awaitable<bool> Connection::Impl::serve_request() {
   const SteadyTime began = now();
   Request request;
   request.head = std::move(*parsed);
+  request.peer = peer;
   const std::string_view given = request.head.field("X-Request-Id");
   request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
   request.trace = core::own_span(trace_parent(request.head));

@@ -23,10 +23,10 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::array<std::string_view, 5>, 3> kMembers = {
-      {{"skillPath", "nonce", "version", "name", "discover"},
-       {"skill", "nonce", "version", "name", "discover"},
-       {"filename", "nonce", "version", "name", "discover"}}};
+  constexpr std::array<std::array<std::string_view, 6>, 3> kMembers = {
+      {{"skillPath", "nonce", "version", "name", "discover", "visibility"},
+       {"skill", "nonce", "version", "name", "discover", "visibility"},
+       {"filename", "nonce", "version", "name", "discover", "visibility"}}};
   const auto& known = kMembers.at(static_cast<std::size_t>(place));
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   return Error(
@@ -40,12 +40,20 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
   if (name == "nonce") return set_once(form.nonce, name, std::move(value));
   if (name == "version") return set_once(form.version, name, std::move(value));
   if (name == "name") return set_once(form.name, name, std::move(value));
+  if (name == "visibility") {
+    if (value != "public" && value != "private")
+      return Error(Errc::invalid_argument, "visibility_invalid",
+                   fmt::format("visibility is '{}', must be public or private", core::shorten(value)));
+    return set_once(form.is_private, name, value == "private");
+  }
   if (name == "filename") return set_once(form.filename, name, std::move(value));
   return set_once(form.skill_path, name, std::move(value));
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover")) return {};
+  const bool may_be_blank =
+      name == "nonce" || name == "version" || name == "name" || name == "discover" || name == "visibility";
+  if (value.empty() && may_be_blank) return {};
   if (name != "discover") return set_member(form, name, std::move(value), place);
   SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
   return set_once(form.discover, name, discover);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/request_check.hpp"
+#include "skill_verifier/auth/access.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/trace.hpp"
 
@@ -25,6 +26,8 @@ struct Request {
   RequestHead head;
   std::string id;            ///< for the log and X-Request-Id
   core::TraceContext trace;  ///< our span: traceparent of the answer
+  auth::Address peer;        ///< other end of the connection
+  auth::Caller caller;       ///< set before a route is asked
   BodyReader body;           ///< `limit` is for the whole body and the same in every call
 };
 
@@ -39,6 +42,7 @@ struct Response {
   std::shared_ptr<const std::string> shared_body;  ///< instead of `body`
   BodyWriter stream;                               ///< instead of both
   std::string job;                                 ///< id for the log, when one is known
+  std::string code;                                ///< of a problem, for the audit log
   std::string_view route;                          ///< pattern of the route that answered, a literal; empty: none
   bool waited = false;                             ///< the client asked to wait: its time is no latency of ours
 
