@@ -212,6 +212,11 @@ void Listener::reconfigure(const ServerOptions& wanted) {
   options.body_bytes = wanted.body_bytes;
   options.connections = wanted.connections;
   options.connections_per_address = wanted.connections_per_address;
+  options.access = wanted.access;
+  options.key_rate = wanted.key_rate;
+  options.address_rate = wanted.address_rate;
+  options.key_quota = wanted.key_quota;
+  options.address_quota = wanted.address_quota;
 }
 
 std::uint16_t Listener::port() const {

@@ -327,6 +327,7 @@ void Service::reconfigure(const ServiceOptions& wanted) {
   ServiceOptions& options = impl_->options;
   options.workers = wanted.workers;
   options.queue = wanted.queue;
+  options.queue_per_client = wanted.queue_per_client;
   options.attempts = wanted.attempts;
   options.max_starts = wanted.max_starts;
   options.retry_backoff = wanted.retry_backoff;

@@ -59,7 +59,8 @@ class Server {
 
   /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port.
   Result<void> start();
-  /// Takes on what can change while it serves: times, numbers of connections and uploads, `body_bytes`, `max_wait`.
+  /// Takes on what can change while it serves: times, numbers of connections and uploads, `body_bytes`, `max_wait`, who
+  /// may do what, rates and quotas.
   void reconfigure(const ServerOptions& wanted);
   /// The port that is listened on, once `start` has succeeded.
   std::uint16_t port() const;

@@ -168,8 +168,8 @@ class Service {
   awaitable<Health> health();
   /// The engine did not answer when it was last asked: jobs are taken in, and wait for it.
   bool engine_away() const;
-  /// Takes on what can change in a running service: workers, queue, attempts, max_starts, retry_backoff, drain and the
-  /// retention; everything else stays as it was.
+  /// Takes on what can change in a running service: workers, queue and a client's share of it, attempts, max_starts,
+  /// retry_backoff, drain and the retention; everything else stays as it was.
   void reconfigure(const ServiceOptions& wanted);
   /// Jobs, stages, sandbox outcomes, queue and pools.
   void write_metrics(core::MetricsText& out) const;
