@@ -28,6 +28,12 @@ void check_addresses(const Config& config, Faults& faults) {
     faults.push_back("attestation.dstack: " + endpoint.error().message);
 }
 
+void check_webhooks(const Config& config, Faults& faults) {
+  if (config.service.webhooks.ports.empty()) faults.emplace_back("webhooks.ports: no port is permitted");
+  if (const auto rules = service::outbox_rules(config.service.webhooks); !rules)
+    faults.push_back("webhooks: " + rules.error().message);
+}
+
 void check_limits(const Config& config, Faults& faults) {
   const auto& limits = config.service.limits;
   if (limits.skill_bytes + limits.tmp_bytes > limits.memory_bytes)
@@ -74,6 +80,7 @@ Result<void> check_config(const Config& config) {
   if (config.sandbox.pool.min > config.sandbox.pool.max) faults.emplace_back("pool.min: is over pool.max");
   check_addresses(config, faults);
   check_limits(config, faults);
+  check_webhooks(config, faults);
   check_files(config, faults);
   return faults_error(faults);
 }

@@ -109,8 +109,8 @@ awaitable<Response> Api::dispatch(Request& request) {
     problem.allow = allowed_methods(*match);
     co_return refuse(problem, request);
   }
-  if (!match->job_id.empty() && !core::is_job_id(match->job_id))
-    co_return refuse(job_not_found(match->job_id), request);
+  const bool of_job = match->path.find("{jobId}") != std::string_view::npos;
+  if (of_job && !core::is_job_id(match->job_id)) co_return refuse(job_not_found(match->job_id), request);
   Response response = co_await act(route->action, match->job_id, request);
   co_return response;
 }
@@ -136,6 +136,10 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await show_log(std::string(job_id), request);
     case Action::list_jobs:
       co_return co_await list_jobs(request);
+    case Action::list_deliveries:
+      co_return co_await list_deliveries(request);
+    case Action::redeliver:
+      co_return co_await redeliver(std::string(job_id), request);
     case Action::show_health:
       co_return co_await show_health();
     case Action::show_docs:

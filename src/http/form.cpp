@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "http/query.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -23,11 +24,18 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::array<std::string_view, 5>, 3> kMembers = {
-      {{"skillPath", "nonce", "version", "name", "discover"},
-       {"skill", "nonce", "version", "name", "discover"},
-       {"filename", "nonce", "version", "name", "discover"}}};
-  const auto& known = kMembers.at(static_cast<std::size_t>(place));
+  constexpr std::array<std::string_view, 7> kJson = {"skillPath", "nonce",   "version",      "name",
+                                                     "discover",  "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 7> kForm = {"skill",    "nonce",   "version",      "name",
+                                                     "discover", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 6> kQuery = {"filename", "nonce", "version", "name", "discover", "webhook"};
+  if (place == MemberPlace::query && name == "webhookSecret")
+    return Error(Errc::invalid_argument, "member_unknown", "webhookSecret must not stand in a URL, which proxies log",
+                 "send it as a form field or in a JSON body");
+  const std::span<const std::string_view> known = place == MemberPlace::json ? std::span<const std::string_view>(kJson)
+                                                  : place == MemberPlace::form
+                                                      ? std::span<const std::string_view>(kForm)
+                                                      : std::span<const std::string_view>(kQuery);
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   return Error(
       Errc::invalid_argument, "member_unknown",
@@ -40,12 +48,16 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
   if (name == "nonce") return set_once(form.nonce, name, std::move(value));
   if (name == "version") return set_once(form.version, name, std::move(value));
   if (name == "name") return set_once(form.name, name, std::move(value));
+  if (name == "webhook") return set_once(form.webhook, name, std::move(value));
+  if (name == "webhookSecret") return set_once(form.webhook_secret, name, std::move(value));
   if (name == "filename") return set_once(form.filename, name, std::move(value));
   return set_once(form.skill_path, name, std::move(value));
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover")) return {};
+  if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover" ||
+                        name == "webhook" || name == "webhookSecret"))
+    return {};
   if (name != "discover") return set_member(form, name, std::move(value), place);
   SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
   return set_once(form.discover, name, discover);

@@ -18,6 +18,8 @@ Backend backend_of(service::Service& service) {
   };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
+  backend.deliveries = [&service](store::DeliveryFilter filter) { return service.deliveries(std::move(filter)); };
+  backend.redeliver = [&service](std::string id) { return service.redeliver(std::move(id)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.total = [&service] { return service.total(); };

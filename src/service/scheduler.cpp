@@ -24,12 +24,13 @@ bool is_passing(const Error& fault) {
 }  // namespace
 
 Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store,
-                     JobRunner& runner, const ServiceOptions& options)
+                     JobRunner& runner, const ServiceOptions& options, std::function<void()> changed)
     : executor_(executor),
       clock_(clock),
       store_(store),
       runner_(runner),
       options_(options),
+      changed_(std::move(changed)),
       idle_(executor),
       stopped_(executor),
       pauses_(executor) {}
@@ -133,6 +134,7 @@ core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
     co_return none;
   }
   entry->begun = true;
+  changed_();
   if (entry->request_id.empty()) entry->request_id = request_id_of(job->request);
   log::info("job started",
             {{"job", entry->id}, {"request", entry->request_id}, {"attempt", job->attempt}, {"skill", job->skill_id}});
@@ -184,6 +186,7 @@ core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outc
   entry->watch.lap(&JobTiming::finished);
   entry->watch.stop();
   timings_.keep(entry->id, entry->watch.timing);
+  if (finished) changed_();
   if (finished)
     log::info("job ended", {{"job", entry->id},
                             {"request", entry->request_id},

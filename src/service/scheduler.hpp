@@ -18,8 +18,9 @@ namespace skill_verifier::service {
 /// only.
 class Scheduler {
  public:
+  /// `changed` is called after the store has written that a job began or ended.
   Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store, JobRunner& runner,
-            const ServiceOptions& options);
+            const ServiceOptions& options, std::function<void()> changed);
 
   /// Room for one more job in the queue, kept while its package is being read.
   class Place {
@@ -79,6 +80,7 @@ class Scheduler {
   store::JobStore& store_;
   JobRunner& runner_;
   const ServiceOptions& options_;
+  const std::function<void()> changed_;
 
   std::unordered_map<std::string, EntryPtr> entries_;
   std::deque<EntryPtr> queue_;

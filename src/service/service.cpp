@@ -12,6 +12,7 @@
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
 #include "service/spool_file.hpp"
+#include "service/webhook_sender.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
 
@@ -57,7 +58,8 @@ struct Service::Impl {
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
         runner(pool, clock, store, sandbox, quoter, evidence, options),
-        scheduler(executor, clock, store, runner, options),
+        webhooks(executor, clock, store.outbox(), options.webhooks, options.verifier),
+        scheduler(executor, clock, store, runner, options, [this] { webhooks.wake(); }),
         intake(executor, kIntakesAtOnce),
         housekeeping(executor),
         self(sandbox, quoter, options),
@@ -79,6 +81,7 @@ struct Service::Impl {
   const ServiceOptions options;
   QuoteEvidence evidence;
   JobRunner runner;
+  WebhookSender webhooks;
   Scheduler scheduler;
   core::Semaphore intake;
   core::TaskGroup housekeeping;
@@ -103,6 +106,7 @@ awaitable<Result<void>> Service::start() {
     auto resumed = co_await impl_->resume(job);
     if (!resumed) co_return resumed;
   }
+  impl_->webhooks.start();
   impl_->housekeeping.spawn("retention", impl_->tidy_regularly());
   co_return Result<void>{};
 }
@@ -136,6 +140,7 @@ awaitable<void> Service::stop() {
   impl_->housekeeping.cancel();
   co_await impl_->attestor.stop();
   co_await impl_->scheduler.stop();
+  co_await impl_->webhooks.stop();
   co_await impl_->housekeeping.wait(kHousekeepingLimit);
 }
 
@@ -176,6 +181,9 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   store::Job job;
   job.id = std::move(id);
   const std::string request_id = submission.request_id;
+  auto webhook = webhook_of(submission, options.webhooks);
+  if (!webhook) co_return webhook.error();
+  job.webhook = std::move(*webhook);
   auto request = co_await read(std::move(submission), pack);
   if (!request) co_return request.error();
   watch.lap(&JobTiming::intake);
@@ -251,6 +259,18 @@ awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::st
 
 awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
   co_return co_await impl_->evidence.of_job(std::move(job.result));
+}
+
+awaitable<Result<std::vector<store::Delivery>>> Service::deliveries(store::DeliveryFilter filter) {
+  co_return co_await impl_->store.outbox().list(std::move(filter));
+}
+
+awaitable<Result<store::Delivery>> Service::redeliver(std::string id) {
+  auto delivery = co_await impl_->store.outbox().redeliver(std::move(id), impl_->clock.now());
+  if (!delivery) co_return delivery.error();
+  log::info("webhook to be redelivered", {{"job", delivery->job}, {"delivery", delivery->id}});
+  impl_->webhooks.wake();
+  co_return delivery;
 }
 
 awaitable<Health> Service::health() {

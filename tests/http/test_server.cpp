@@ -63,6 +63,8 @@ http::Backend FakeBackend::calls() {
     return found == timings.end() ? std::nullopt : std::optional(found->second);
   };
   calls.list = [this](store::JobFilter given) { return list(given); };
+  calls.deliveries = [this](store::DeliveryFilter given) { return list_deliveries(std::move(given)); };
+  calls.redeliver = [this](std::string id) { return redeliver(std::move(id)); };
   calls.remove = [this](std::string id) { return remove(std::move(id)); };
   calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {
     return log(std::move(id), offset, limit);
@@ -73,6 +75,21 @@ http::Backend FakeBackend::calls() {
   calls.pack_bytes = [this] { return pack_bytes; };
   calls.total = [this] { return total(); };
   return calls;
+}
+
+core::awaitable<Result<std::vector<store::Delivery>>> FakeBackend::list_deliveries(store::DeliveryFilter given) {
+  maybe_throw();
+  delivery_filter = std::move(given);
+  co_return deliveries;
+}
+
+core::awaitable<Result<store::Delivery>> FakeBackend::redeliver(std::string id) {
+  maybe_throw();
+  redelivered.push_back(id);
+  if (deliveries.empty()) co_return Error(Errc::not_found, "delivery_not_found", "there is no such delivery");
+  if (deliveries.front().state == store::DeliveryState::pending)
+    co_return Error(Errc::conflict, "delivery_pending", "it is still being tried");
+  co_return deliveries.front();
 }
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {

@@ -214,7 +214,7 @@ TEST_F(SqliteStoreTest, CollateralOfAnEarlierVersionsJobsIsKnown) {
   ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
   insert();
   store_.reset();
-  sql("DROP TABLE collaterals; PRAGMA user_version = 2");
+  sql("DROP TABLE collaterals; DROP TABLE webhooks; DROP TABLE deliveries; PRAGMA user_version = 2");
   store_ = std::move(*open_sqlite_store(directory()));
   EXPECT_EQ(*await(io_, store_->collaterals_in_use({digest, std::string(64, 'd')})), std::set{digest});
 }

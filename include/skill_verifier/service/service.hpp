@@ -17,6 +17,7 @@
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 #include "skill_verifier/service/job_timing.hpp"
+#include "skill_verifier/service/webhooks.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
 #include "skill_verifier/store/job_store.hpp"
@@ -56,7 +57,8 @@ struct ServiceOptions {
   std::string verifier_sha256;                               ///< of the running executable
   std::filesystem::path collateral;                          ///< directory of the collateral of finished jobs
   core::Duration collateral_wait = std::chrono::seconds(5);  ///< of a job or a reader; what comes later is for others
-  std::optional<std::string> source_commit;     ///< that the program was built from; absent where the build knew none
+  std::optional<std::string> source_commit;  ///< that the program was built from; absent where the build knew none
+  WebhookOptions webhooks;
   std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
@@ -70,7 +72,9 @@ struct Submission {
   std::optional<std::string> version;
   std::optional<std::string> name;
   bool discover = false;
-  std::string request_id;  ///< for the log
+  std::optional<std::string> webhook;         ///< URL that is told what becomes of the job
+  std::optional<std::string> webhook_secret;  ///< `whsec_…`, or two of them; absent: the operator's. Never shown
+  std::string request_id;                     ///< for the log
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -119,7 +123,8 @@ class Service {
   /// the spool afterwards, whatever the answer. Errors: those of skill::import_*, of the manifest (rejected),
   /// invalid_argument `nonce_invalid` / `name_invalid` / `version_invalid` / `skill_path_invalid` /
   /// `submission_invalid`, rejected `skill_path_outside_roots` / `skill_path_disabled` / `skill_path_not_package` /
-  /// `deps_not_allowed`, not_found `skill_path_not_found`, overloaded `queue_full`, unavailable `draining` /
+  /// `deps_not_allowed` / `webhooks_disabled`, invalid_argument `webhook_invalid` / `webhook_secret_invalid` /
+  /// `webhook_secret_missing`, not_found `skill_path_not_found`, overloaded `queue_full`, unavailable `draining` /
   /// `store_failed`.
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
@@ -140,6 +145,10 @@ class Service {
   /// What a completed job's document has to say of its quote, with the collateral of that time; what the job could not
   /// get is got now. Absent where there is no quote or no appraiser.
   awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
+  /// Messages about jobs, newest first, without secrets and bodies.
+  awaitable<Result<std::vector<store::Delivery>>> deliveries(store::DeliveryFilter filter);
+  /// Sends a message again that was delivered or given up. Errors: those of store::Outbox::redeliver.
+  awaitable<Result<store::Delivery>> redeliver(std::string id);
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
