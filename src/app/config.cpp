@@ -58,6 +58,7 @@ std::vector<std::string> apply_one(Config& config, const Setting& setting) {
 /// The first mention of a list or map in a stronger place replaces what a weaker one said.
 void clear_collections(Config& config, const std::string& key) {
   if (key == "skill_roots") config.service.skill_roots.clear();
+  if (key == "tls.names") config.tls.names.clear();
   if (key == "runtimes") config.sandbox.images.clear();
   if (key == "webhooks.endpoints") config.service.webhooks.endpoints.clear();
   if (key == "webhooks.secrets") config.service.webhooks.secrets.clear();

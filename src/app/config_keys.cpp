@@ -246,6 +246,21 @@ void add_server_keys(std::vector<Key>& keys) {
   };
   add("listen.address", text([](Config& c) -> auto& { return c.server.address; }));
   add("listen.port", integer<std::uint16_t>(0, 65'535, [](Config& c) -> auto& { return c.server.port; }), "PORT");
+  add("listen.plain", boolean([](Config& c) -> auto& { return c.server.plain; }));
+  add("tls.certificate", text([](Config& c) -> auto& { return c.tls.certificate; }));
+  add("tls.key", text([](Config& c) -> auto& { return c.tls.key; }));
+  add("tls.dstack", boolean([](Config& c) -> auto& { return c.tls.dstack; }));
+  add(
+      "tls.names",
+      [](Config& c, std::string_view value) -> Result<void> {
+        c.tls.names.emplace_back(value);
+        return {};
+      },
+      "", Key::Shape::list);
+  add("tls.address", text([](Config& c) -> auto& { return c.server.tls.address; }));
+  add("tls.port", integer<std::uint16_t>(0, 65'535, [](Config& c) -> auto& { return c.server.tls.port; }));
+  add("tls.handshake_time",
+      duration<Time>(100ms, 5min, [](Config& c) -> auto& { return c.server.tls.handshake_time; }));
   add("data_dir", text([](Config& c) -> auto& { return c.data_dir; }));
   add("storage", apply_storage);
   add("log.level", apply_log_level);

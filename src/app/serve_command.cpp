@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "app/commands.hpp"
+#include "app/tls_source.hpp"
 #include "app/wiring.hpp"
 
 namespace skill_verifier::app {
@@ -27,9 +28,10 @@ void print_error(const Error& error) {
 core::awaitable<void> serve(Wiring& wiring, http::Server& server, std::string address, Outcome& outcome) {
   auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM);
   auto started = co_await start(wiring);
+  if (started) started = co_await server.reload();
   if (started) started = server.start();
   if (started) {
-    log::info("serving", {{"address", address}, {"port", server.port()}});
+    log::info("serving", {{"address", address}, {"port", server.port()}, {"tls_port", server.tls_port()}});
     const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     log::info("stopping", {{"signal", signal}});
   } else {
@@ -65,13 +67,15 @@ int serve_command(const ConfigSource& source, bool check_only) {
   log::configure(config->log_level, config->log_format);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
-  const http::ServerOptions options = config->server;
+  http::ServerOptions options = config->server;
+  const Config given = *config;
   auto wiring = wire(std::move(*config));
   if (!wiring) {
     print_error(wiring.error());
     return exit_error;
   }
   Wiring& all = **wiring;
+  options.tls.identity = tls_identity(all.io.get_executor(), all.pool, given);
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
   http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;

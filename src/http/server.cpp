@@ -38,11 +38,17 @@ Server::Server(core::asio::any_io_executor executor, core::WorkPool& pool, servi
     : impl_(std::make_unique<Impl>(std::move(executor), pool, service, clock, std::move(spool), std::move(options))) {}
 Server::~Server() = default;
 
+awaitable<Result<void>> Server::reload() {
+  return impl_->listener.reload();
+}
 Result<void> Server::start() {
   return impl_->listener.start();
 }
 std::uint16_t Server::port() const {
   return impl_->listener.port();
+}
+std::uint16_t Server::tls_port() const {
+  return impl_->listener.tls_port();
 }
 awaitable<void> Server::stop(core::Duration grace) {
   return impl_->listener.stop(grace);

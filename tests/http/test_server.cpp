@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "http/listener.hpp"
+#include "support/await.hpp"
 
 namespace skill_verifier::test {
 
@@ -225,6 +226,7 @@ struct TestServer::Impl {
         spool(make_spool()),
         backend(io.get_executor()),
         listener(io.get_executor(), pool, backend.calls(), clock, spool, std::move(options)) {
+    if (auto loaded = await(io, listener.reload()); !loaded) throw std::runtime_error(loaded.error().message);
     if (auto started = listener.start(); !started) throw std::runtime_error(started.error().message);
     thread = std::thread([this] { io.run(); });
   }
@@ -252,6 +254,14 @@ TestServer::~TestServer() {
   impl_->thread.join();
   impl_->pool.join();
   std::filesystem::remove_all(impl_->spool);
+}
+
+std::uint16_t TestServer::tls_port() const {
+  return impl_->listener.tls_port();
+}
+
+Result<void> TestServer::reload() {
+  return asio::co_spawn(impl_->io, impl_->listener.reload(), asio::use_future).get();
 }
 
 std::uint16_t TestServer::port() const {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,24 @@ namespace skill_verifier::http {
 
 using core::awaitable;
 
+/// PEM texts: the server's certificate followed by those up to its CA, and its private key.
+struct TlsIdentity {
+  std::string certificates;
+  std::string key;
+};
+
+struct TlsOptions {
+  std::string address;  ///< empty: ServerOptions::address
+  std::uint16_t port = 3443;
+  core::Duration handshake_time = std::chrono::seconds(10);
+  /// Where certificate and key come from, asked by every Server::reload. Empty: no TLS listener.
+  std::function<awaitable<Result<TlsIdentity>>()> identity;
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 3000;                           ///< 0 = any free one
+  bool plain = true;                                   ///< whether HTTP without TLS is listened for
   std::uint64_t body_bytes = 51u << 20;                ///< of an upload
   std::uint64_t spool_bytes = std::uint64_t{4} << 30;  ///< uploads being received plus packages of waiting jobs
   std::uint64_t response_bytes = 64u << 20;            ///< large answers held at once; one reader more gets 503
@@ -31,6 +47,7 @@ struct ServerOptions {
   std::size_t uploads = 64;                            ///< bodies being received at once; one more is 503
   core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
   std::string version;                                 ///< shown by /health
+  TlsOptions tls;                                      ///< limits on connections hold for both listeners together
 };
 
 /// The HTTP/1.1 face of a Service. One thread. `pool` writes uploads into `spool` (JobStore::spool()). Everything
@@ -43,10 +60,17 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port.
+  /// Takes certificate and key anew: for handshakes from now on, while connections that are open go on with theirs.
+  /// Called before `start`, and again at any time (SIGHUP). When it fails the earlier ones stay in use. Nothing to do
+  /// without TLS. Errors: those of TlsOptions::identity; invalid_argument `tls_certificate_invalid`, `tls_key_invalid`,
+  /// `tls_key_mismatch`.
+  awaitable<Result<void>> reload();
+  /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port; internal
+  /// `tls_not_loaded` when there was no successful `reload`.
   Result<void> start();
-  /// The port that is listened on, once `start` has succeeded.
+  /// The ports that are listened on, once `start` has succeeded; 0 for a listener that is off.
   std::uint16_t port() const;
+  std::uint16_t tls_port() const;
   /// Stops accepting and closes idle connections, lets requests in flight finish for `grace`, then ends long polls and
   /// followed logs early and closes what is left.
   awaitable<void> stop(core::Duration grace);
