@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,16 +61,22 @@ class DockerFixture : public testing::Test {
 
   net::Endpoint endpoint() const { return *net::parse_endpoint(options_.docker_host); }
 
+  /// Only after `stop`: what still runs of an earlier sandbox refers to it.
   void start() {
+    ASSERT_FALSE(running_) << "the sandbox was not stopped";
     auto made = sandbox::make_docker_sandbox(io_.get_executor(), pool_, options_);
     ASSERT_TRUE(made.has_value()) << made.error().message;
     sandbox_ = std::move(*made);
+    running_ = true;
     auto started = await(io_, sandbox_->start());
     ASSERT_TRUE(started.has_value()) << started.error().message;
     EXPECT_EQ(*started, std::vector<std::string>{});
     if (base_.id.empty()) base_ = image("base");
   }
-  void stop() { await(io_, sandbox_->stop()); }
+  void stop() {
+    await(io_, sandbox_->stop());
+    running_ = false;
+  }
   /// As a new life of the program does.
   void restart() {
     stop();
@@ -136,6 +144,19 @@ class DockerFixture : public testing::Test {
       result.push_back(container.state + " " + container.id);
     return result;
   }
+  /// Until no container of this instance is left that `counts`.
+  core::awaitable<bool> until_none(std::function<bool(const sandbox::ContainerSummary&)> counts) {
+    const std::vector<std::string> labels = {std::string(sandbox::kLabelInstance) + "=" + options_.instance};
+    for (int i = 0; i < 1200; ++i) {
+      const auto found = co_await engine_->list_containers(labels);
+      if (found && std::ranges::none_of(*found, counts)) co_return true;
+      co_await core::sleep_for(std::chrono::milliseconds(50));
+    }
+    co_return false;
+  }
+  core::awaitable<bool> all_gone() {
+    return until_none([](const sandbox::ContainerSummary&) { return true; });
+  }
   std::vector<std::string> images(const char* kind) {
     std::vector<std::string> labels = {std::string(sandbox::kLabelInstance) + "=" + options_.instance,
                                        std::string(sandbox::kLabelImage) + "=" + kind};
@@ -178,6 +199,7 @@ class DockerFixture : public testing::Test {
   std::unique_ptr<sandbox::Engine> engine_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   sandbox::Image base_;
+  bool running_ = false;
   fs::path folder_;
   std::vector<std::string> foreign_images_;
   int packs_ = 0;

@@ -192,6 +192,7 @@ TEST_F(PrepareTest, CountsTheTimeOfEqualWorkFromItsTurn) {
 
 TEST_F(PrepareTest, EndsWithItsContainerWhenItTakesTooLongAsAWhole) {
   must_run(shell("true"));
+  ASSERT_TRUE(test::await(io_, all_gone()));
   auto asked = deps("sleep 1000");
   // Two seconds for everything.
   asked.overhead = std::chrono::seconds(2) - asked.deps.timeout - 2 * options_.timeouts.commit;

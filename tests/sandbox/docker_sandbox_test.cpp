@@ -91,7 +91,7 @@ TEST_F(DockerSandboxTest, EndsACommandAtThePolicysLimit) {
 }
 
 TEST_F(DockerSandboxTest, SurvivesAForkBomb) {
-  auto asked = shell("bomb() { bomb | bomb & }; bomb; sleep 1000");
+  auto asked = shell("bomb() { bomb | bomb & }; bomb & exec sleep 1000");
   asked.command.timeout = std::chrono::seconds(1);
   asked.limits.pids = 32;
   EXPECT_EQ(must_run(std::move(asked)).outcome, Outcome::timeout);
