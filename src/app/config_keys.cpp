@@ -105,6 +105,12 @@ Result<void> apply_storage(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> apply_flagged(Config& config, std::string_view value) {
+  if (value != "report" && value != "fail") return bad_value(value, "consequence: report or fail");
+  config.service.flagged_fails = value == "fail";
+  return {};
+}
+
 Result<void> apply_runtime(Config& config, std::string_view value) {
   const auto equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos || equals + 1 == value.size())
@@ -127,6 +133,7 @@ void add_service_keys(std::vector<Key>& keys) {
   };
   add("workers", integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.workers; }));
   add("queue", integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue; }));
+  add("package_cache", size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.service.known_package_bytes; }));
   add("attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.service.attempts; }));
   add("max_starts", integer<int>(1, 1000, [](Config& c) -> auto& { return c.service.max_starts; }));
   add("retry_backoff",
@@ -149,6 +156,7 @@ void add_service_keys(std::vector<Key>& keys) {
       size<std::uint64_t>(0, 64 * kTiB, [](Config& c) -> auto& { return c.sandbox.prepared_bytes; }));
   add("deps.cache_images",
       integer<std::size_t>(0, 10'000, [](Config& c) -> auto& { return c.sandbox.prepared_images; }));
+  add("checks.flagged", apply_flagged);
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
@@ -304,6 +312,7 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.service.known_package_bytes = 64 * kMiB;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
       {"alpine:3.20", "alpine:3.20"},

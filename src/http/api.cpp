@@ -132,6 +132,8 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await show_attestation(std::string(job_id), request);
     case Action::show_service_attestation:
       co_return co_await show_service_attestation(request);
+    case Action::show_sarif:
+      co_return co_await show_sarif(std::string(job_id), request);
     case Action::show_log:
       co_return co_await show_log(std::string(job_id), request);
     case Action::list_jobs:
@@ -258,7 +260,7 @@ awaitable<Response> Api::list_jobs(Request& request) {
   filter.limit = static_cast<std::size_t>(*limit) + 1;  // one more than is shown tells whether there is a next page
   auto jobs = co_await backend_.list(filter);
   if (!jobs) co_return refuse(Problem(jobs.error()), request);
-  const auto total = co_await backend_.total();
+  const auto total = co_await backend_.total(filter.viewer);
   if (!total) co_return refuse(Problem(total.error()), request);
   std::optional<std::uint64_t> next;
   if (jobs->size() > *limit) {

@@ -39,6 +39,7 @@ class Api {
   // attestation_routes.cpp
   awaitable<Response> show_attestation(std::string id, Request& request);
   awaitable<Response> show_service_attestation(Request& request);
+  awaitable<Response> show_sarif(std::string id, Request& request);
 
   // webhook_routes.cpp
   awaitable<Response> list_deliveries(Request& request);

@@ -14,6 +14,7 @@ enum class Action {
   delete_job,
   show_attestation,
   show_service_attestation,
+  show_sarif,
   show_log,
   list_jobs,
   list_deliveries,

@@ -17,12 +17,14 @@ Backend backend_of(service::Service& service) {
     return service.log(std::move(id), offset, limit);
   };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
+  backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.deliveries = [&service](store::DeliveryFilter filter) { return service.deliveries(std::move(filter)); };
   backend.redeliver = [&service](std::string id) { return service.redeliver(std::move(id)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
-  backend.total = [&service] { return service.total(); };
+  backend.access = [&service](std::string id) { return service.access(std::move(id)); };
+  backend.total = [&service](std::optional<std::string> viewer) { return service.total(std::move(viewer)); };
   return backend;
 }
 

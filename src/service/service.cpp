@@ -9,6 +9,7 @@
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
 #include "service/quote_evidence.hpp"
+#include "service/sarif.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
 #include "service/spool_file.hpp"
@@ -57,10 +58,11 @@ struct Service::Impl {
         attests(quoter != nullptr),
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
-        runner(pool, clock, store, sandbox, quoter, evidence, options),
+        runner(executor, pool, clock, store, sandbox, quoter, evidence, options),
         webhooks(executor, clock, store.outbox(), options.webhooks, options.verifier),
         scheduler(executor, clock, store, runner, options, [this] { webhooks.wake(); }),
         intake(executor, kIntakesAtOnce),
+        known(store.spool() / "known", options.known_package_bytes),
         housekeeping(executor),
         self(sandbox, quoter, options),
         attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options(options)) {}
@@ -84,6 +86,7 @@ struct Service::Impl {
   WebhookSender webhooks;
   Scheduler scheduler;
   core::Semaphore intake;
+  KnownPackages known;
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;
@@ -146,7 +149,7 @@ awaitable<void> Service::stop() {
 
 awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
   auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
-    return take_in(submission, options, spool, pack);
+    return take_in(submission, options, spool, pack, known);
   };
   // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
   const auto turn = co_await intake.acquire();
@@ -159,6 +162,8 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
   const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
   auto job = co_await impl_->accept(id, std::move(submission), pack.path());
+  // The archive went when it was read, the pack is the job's.
+  if (job) co_return job;
   // Removing a large file can take a while; the guards above are for exceptions.
   auto tidy = [archive = archive.path(), pack = pack.path()] {
     std::error_code ignored;
@@ -184,6 +189,8 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   auto webhook = webhook_of(submission, options.webhooks);
   if (!webhook) co_return webhook.error();
   job.webhook = std::move(*webhook);
+  job.owner = submission.owner;
+  job.is_private = submission.is_private;
   auto request = co_await read(std::move(submission), pack);
   if (!request) co_return request.error();
   watch.lap(&JobTiming::intake);
@@ -204,6 +211,10 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
 
 awaitable<Result<store::Job>> Service::find(std::string id) {
   co_return co_await impl_->store.find(std::move(id));
+}
+
+awaitable<Result<store::JobAccess>> Service::access(std::string id) {
+  co_return co_await impl_->store.access(std::move(id));
 }
 
 awaitable<Result<store::Job>> Service::wait(std::string id, core::Duration limit) {
@@ -273,6 +284,12 @@ awaitable<Result<store::Delivery>> Service::redeliver(std::string id) {
   co_return delivery;
 }
 
+awaitable<Result<std::string>> Service::sarif(store::Job job) {
+  auto make = [whole = std::make_shared<const store::Job>(std::move(job)), profile = impl_->options.checks,
+               verifier = impl_->options.verifier] { return sarif_of(*whole, profile, verifier); };
+  co_return co_await core::run_on(impl_->pool, std::move(make));
+}
+
 awaitable<Health> Service::health() {
   const auto now = std::chrono::steady_clock::now();
   if (!impl_->checked_at || now - *impl_->checked_at >= impl_->options.health_cache) {
@@ -304,13 +321,20 @@ awaitable<void> Service::Impl::check_dependencies() {
   store_error = written ? std::nullopt : std::optional(written.error().message);
 }
 
-awaitable<Result<std::uint64_t>> Service::total() {
+awaitable<Result<std::uint64_t>> Service::total(std::optional<std::string> viewer) {
+  std::uint64_t hidden = 0;
+  if (viewer) {
+    auto counted = co_await impl_->store.count_hidden(std::move(*viewer));
+    if (!counted) co_return counted.error();
+    hidden = *counted;
+  }
   auto counts = co_await impl_->store.counts();
   if (!counts) co_return counts.error();
   std::uint64_t total = 0;
   for (const auto& [state, jobs] : *counts)
     total += jobs;
-  co_return total;
+  // The two were counted one after the other.
+  co_return total - std::min(total, hidden);
 }
 
 awaitable<void> Service::Impl::tidy() {

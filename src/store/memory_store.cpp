@@ -38,8 +38,13 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
+bool is_visible(const Job& job, const std::optional<std::string>& viewer) {
+  return !viewer || !job.is_private || job.owner == *viewer;
+}
+
 JobSummary summary_of(const Job& job) {
-  return {job.id, job.sequence, job.state, job.attempt, job.created_at, job.completed_at, job.skill_id};
+  return {job.id,           job.sequence, job.state, job.attempt,   job.created_at,
+          job.completed_at, job.skill_id, job.owner, job.is_private};
 }
 
 class MemoryStore final : public JobStore {
@@ -80,12 +85,24 @@ class MemoryStore final : public JobStore {
     auto it = filter.before ? jobs_.lower_bound(*filter.before) : jobs_.end();
     while (it != jobs_.begin() && found.size() < filter.limit) {
       --it;
-      if (!filter.state || it->second.state == *filter.state) found.push_back(summary_of(it->second));
+      const bool wanted = !filter.state || it->second.state == *filter.state;
+      if (wanted && is_visible(it->second, filter.viewer)) found.push_back(summary_of(it->second));
     }
     co_return found;
   }
 
+  awaitable<Result<JobAccess>> access(std::string id) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    co_return JobAccess{job->owner, job->is_private};
+  }
+
   awaitable<Result<JobCounts>> counts() override { co_return counts_; }
+
+  awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) override {
+    const auto hidden = [&viewer](const auto& row) { return !is_visible(row.second, viewer); };
+    co_return static_cast<std::uint64_t>(std::ranges::count_if(jobs_, hidden));
+  }
 
   awaitable<Result<Job>> begin(std::string id, Time now) override {
     Job* job = look_up(id);

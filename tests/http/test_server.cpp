@@ -72,9 +72,11 @@ http::Backend FakeBackend::calls() {
   };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
+  calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
-  calls.total = [this] { return total(); };
+  calls.access = [this](std::string id) { return access(std::move(id)); };
+  calls.total = [this](std::optional<std::string> viewer) { return total(std::move(viewer)); };
   return calls;
 }
 
@@ -95,6 +97,11 @@ core::awaitable<Result<store::Delivery>> FakeBackend::redeliver(std::string id) 
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
   co_return appraisal;
+}
+
+core::awaitable<Result<std::string>> FakeBackend::give_sarif(store::Job job) {
+  co_return sarif ? Result<std::string>(*sarif + job.id)
+                  : Error(Errc::not_found, "checks_not_made", "the job was judged without static checks");
 }
 
 core::awaitable<Result<service::ServiceAttestation>> FakeBackend::attestation(std::optional<std::string> nonce) {
@@ -126,11 +133,17 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
     }
     std::filesystem::remove(*submission.archive);
   }
+  if (submission.archive_bytes) {
+    got.archive_bytes = submission.archive_bytes->size();
+    if (keep_archives) got.archive = *submission.archive_bytes;
+  }
   received.push_back(std::move(got));
   while (holds_submits)
     co_await changed_.wait();
   if (submit_error) co_return *submit_error;
   store::Job job = make_job(job_id('a'), store::JobState::pending, received.size());
+  job.owner = submission.owner;
+  job.is_private = submission.is_private;
   jobs[job.id] = job;
   co_return job;
 }
@@ -162,6 +175,7 @@ core::awaitable<Result<std::vector<store::JobSummary>>> FakeBackend::list(store:
   for (const auto& [id, job] : jobs) {
     if (given.state && job.state != *given.state) continue;
     if (given.before && job.sequence >= *given.before) continue;
+    if (given.viewer && job.is_private && job.owner != *given.viewer) continue;
     store::JobSummary summary;
     summary.id = job.id;
     summary.sequence = job.sequence;
@@ -205,9 +219,18 @@ core::awaitable<service::Health> FakeBackend::report_health() {
   co_return health;
 }
 
-core::awaitable<Result<std::uint64_t>> FakeBackend::total() {
+core::awaitable<Result<store::JobAccess>> FakeBackend::access(std::string id) {
+  maybe_throw();
+  ++accesses;
+  const auto found = jobs.find(id);
+  if (found == jobs.end()) co_return Error(Errc::not_found, "job_not_found", "no job " + id);
+  co_return store::JobAccess{found->second.owner, found->second.is_private};
+}
+
+core::awaitable<Result<std::uint64_t>> FakeBackend::total(std::optional<std::string> viewer) {
   if (total_error) co_return *total_error;
-  co_return jobs.size();
+  co_return std::ranges::count_if(
+      jobs, [&viewer](const auto& row) { return !viewer || !row.second.is_private || row.second.owner == *viewer; });
 }
 
 namespace {

@@ -41,10 +41,12 @@ class FakeBackend {
   bool holds_submits = false;                      ///< until it is false again and changed() was called
   bool keep_archives = true;                       ///< read their bytes, not only their size
   std::optional<attest::Appraisal> appraisal;
+  std::optional<std::string> sarif;  ///< given with the job's id behind it
   std::map<std::string, service::JobTiming> timings;
   service::Health health;
   std::uint64_t pack_bytes = 0;
   int finds = 0;
+  int accesses = 0;
   int waiting = 0;          ///< calls that are being waited for now
   store::JobFilter filter;  ///< of the last list
 
@@ -59,8 +61,10 @@ class FakeBackend {
   core::awaitable<Result<std::vector<store::Delivery>>> list_deliveries(store::DeliveryFilter given);
   core::awaitable<Result<store::Delivery>> redeliver(std::string id);
   core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
+  core::awaitable<Result<std::string>> give_sarif(store::Job job);
   core::awaitable<service::Health> report_health();
-  core::awaitable<Result<std::uint64_t>> total();
+  core::awaitable<Result<store::JobAccess>> access(std::string id);
+  core::awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
   void maybe_throw() const;
 
   core::Event changed_;

@@ -16,6 +16,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/scan/profile.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/service/webhooks.hpp"
 #include "skill_verifier/skill/manifest.hpp"
@@ -50,7 +51,11 @@ struct ServiceOptions {
   std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
   bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
   skill::Profile profile = skill::Profile::registry;
+  std::optional<scan::Profile> checks;  ///< static checks that every job gets; absent: none
+  bool flagged_fails = false;           ///< a skill that the checks flag is FAILED, whatever its tests say
   skill::PackageLimits package;
+  /// Packs kept so that an unchanged package is not unpacked again, oldest use first out; 0 = none is.
+  std::uint64_t known_package_bytes = 0;
   sandbox::Limits limits;
   std::string instance;                                      ///< label of this installation
   std::string verifier;                                      ///< `skill-verifier 0.1.0`
@@ -62,10 +67,11 @@ struct ServiceOptions {
   std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
-/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
-/// `skill_path` is set.
+/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over),
+/// `archive_bytes` (a small archive that never was a file) and `skill_path` is set.
 struct Submission {
   std::optional<std::filesystem::path> archive;
+  std::optional<std::string> archive_bytes;
   std::string archive_name;
   std::optional<std::string> skill_path;
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters, checked by submit
@@ -74,7 +80,9 @@ struct Submission {
   bool discover = false;
   std::optional<std::string> webhook;         ///< URL that is told what becomes of the job
   std::optional<std::string> webhook_secret;  ///< `whsec_…`, or two of them; absent: the operator's. Never shown
-  std::string request_id;                     ///< for the log
+  std::string owner;                          ///< id of the API key that submits; empty: anonymous
+  bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
+  std::string request_id;   ///< for the log
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -128,6 +136,8 @@ class Service {
   /// `store_failed`.
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
+  /// Who may see the job. The cost does not depend on whether there is one.
+  awaitable<Result<store::JobAccess>> access(std::string id);
   /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
   awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
   /// Of one of the last 4,096 jobs that ended in this life.
@@ -149,11 +159,14 @@ class Service {
   awaitable<Result<std::vector<store::Delivery>>> deliveries(store::DeliveryFilter filter);
   /// Sends a message again that was delivered or given up. Errors: those of store::Outbox::redeliver.
   awaitable<Result<store::Delivery>> redeliver(std::string id);
+  /// A completed job's static checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
+  /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
+  awaitable<Result<std::string>> sarif(store::Job job);
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
-  /// Number of all stored jobs.
-  awaitable<Result<std::uint64_t>> total();
+  /// Number of all stored jobs; for a `viewer` without the private ones of others.
+  awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
 
  private:
   struct Impl;

@@ -32,11 +32,13 @@ struct Job {
   std::optional<Time> started_at;
   std::optional<Time> completed_at;
   std::string skill_id;
-  std::string request;    ///< JSON text: everything the runner needs besides the pack (service/job_request.hpp)
-  bool has_pack = false;  ///< the package blob is still kept
-  std::string result;     ///< JSON text of the predecessor's `result` object, when completed
-  std::string statement;  ///< canonical bytes, when completed
-  std::string error;      ///< JSON text {code, message, hint}, when failed
+  std::string owner;        ///< id of the API key that submitted it; empty: nobody's
+  bool is_private = false;  ///< only the owner and administrators may know of it; has an owner then
+  std::string request;      ///< JSON text: everything the runner needs besides the pack (service/job_request.hpp)
+  bool has_pack = false;    ///< the package blob is still kept
+  std::string result;       ///< JSON text of the predecessor's `result` object, when completed
+  std::string statement;    ///< canonical bytes, when completed
+  std::string error;        ///< JSON text {code, message, hint}, when failed
   std::optional<Webhook> webhook;  ///< for insert alone: it holds a secret, and nothing that reads a job gives it
 };
 
@@ -52,6 +54,14 @@ struct JobSummary {
   Time created_at{};
   std::optional<Time> completed_at;
   std::string skill_id;
+  std::string owner;
+  bool is_private = false;
+};
+
+/// What decides who may see a job.
+struct JobAccess {
+  std::string owner;
+  bool is_private = false;
 };
 
 /// Newest first.
@@ -59,6 +69,7 @@ struct JobFilter {
   std::optional<JobState> state;
   std::size_t limit = 50;
   std::optional<std::uint64_t> before;  ///< only jobs with a smaller sequence
+  std::optional<std::string> viewer;    ///< set: without the private jobs of other owners
 };
 
 using JobCounts = std::map<JobState, std::uint64_t>;
@@ -89,9 +100,13 @@ class JobStore {
   /// `job_id_invalid`); one that exists is conflict `job_exists`. When this fails, `pack` is where it was.
   virtual awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) = 0;
   virtual awaitable<Result<Job>> find(std::string id) = 0;
+  /// The cost does not depend on the job, nor on whether there is one.
+  virtual awaitable<Result<JobAccess>> access(std::string id) = 0;
   virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
   /// Has an entry for every state. Cost does not depend on the number of jobs.
   virtual awaitable<Result<JobCounts>> counts() = 0;
+  /// Number of the jobs that a list for `viewer` leaves out. Costs a row for each owner of private jobs.
+  virtual awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) = 0;
   /// pending → running, attempt + 1. conflict when it is not pending. Survives kill -9; a power cut may undo it until
   /// the next change, and the job is pending again as every start makes it.
   virtual awaitable<Result<Job>> begin(std::string id, Time now) = 0;
