@@ -3,7 +3,7 @@
 # public header pulls in a library that must stay behind a .cpp.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-order=(core net skill scan dcap attest sandbox store service http app)
+order=(core net skill scan dcap attest sandbox store auth service http app)
 declare -A rank
 for i in "${!order[@]}"; do rank[${order[$i]}]=$i; done
 bad=0

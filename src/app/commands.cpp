@@ -9,6 +9,9 @@
 #include <iterator>
 
 #include "app/check_command.hpp"
+#include "app/client_commands.hpp"
+#include "app/completion.hpp"
+#include "app/keys_command.hpp"
 #include "app/program.hpp"
 
 namespace skill_verifier::app {
@@ -102,6 +105,18 @@ int run_program(int argc, char** argv) {
                    "lowest severity that fails: critical (default), high, medium, low, never");
   scan->footer("Exit status: 0 nothing of that severity, 1 something, 3 a path could not be read.");
 
+  KeysOptions keys_options;
+  CLI::App* keys = app.add_subcommand("keys", "make, list, revoke and rotate API keys, while the service runs or not");
+  add_config_options(*keys, source);
+  add_keys_options(*keys, keys_options);
+
+  const ClientCommands client(app);
+  CLI::App* completion = app.add_subcommand("completion", "print a completion script for a shell");
+  std::string shell;
+  completion->add_option("SHELL", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("bash: source <(skill-verifier completion bash)");
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -112,11 +127,17 @@ int run_program(int argc, char** argv) {
   if (!port.empty()) source.sets.push_back("listen.port=" + port);
   if (!data_dir.empty()) source.sets.push_back("data_dir=" + data_dir);
   if (serve->parsed()) return serve_command(source, check_only);
+  if (keys->parsed()) {
+    if (!keys_options.data_dir.empty()) source.sets.push_back("data_dir=" + keys_options.data_dir);
+    return keys_command(source, keys_options);
+  }
   if (verify->parsed()) return verify_command(source, verify_options);
   if (lint->parsed()) return lint_command(lint_options);
   if (check->parsed()) return check_command(check_options);
   if (inspect->parsed()) return inspect_command(inspect_options);
   if (scan->parsed()) return scan_command(scan_options);
+  if (const auto exit_code = client.run()) return *exit_code;
+  if (completion->parsed()) std::fputs(completion_script(app, shell).c_str(), stdout);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

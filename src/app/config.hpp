@@ -31,6 +31,10 @@ struct Config {
   std::string pccs;  ///< where collateral comes from; empty: Intel's PCS, `off`: nowhere
   TlsSource tls;
   std::string data_dir = "./data";
+  std::size_t key_concurrency = 0;  ///< jobs in sandboxes at once of a key that has no number of its own; 0: no limit
+  core::Duration keys_refresh = auth::KeyRingOptions().refresh;
+  std::string audit_file;  ///< empty: audit.jsonl in data_dir, `off`: none
+  auth::AuditSync audit_sync = auth::AuditSync::kernel;
   bool memory_storage = false;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;

@@ -105,6 +105,39 @@ Result<void> apply_storage(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> apply_proxy(Config& config, std::string_view value) {
+  SKILL_VERIFIER_TRY(auto network, auth::parse_network(value));
+  config.server.trusted_proxies.push_back(network);
+  return {};
+}
+
+Result<void> apply_proxy_field(Config& config, std::string_view value) {
+  if (value != "x-forwarded-for" && value != "forwarded")
+    return bad_value(value, "header: x-forwarded-for or forwarded");
+  config.server.proxy_field = value == "forwarded" ? auth::ProxyField::forwarded : auth::ProxyField::x_forwarded_for;
+  return {};
+}
+
+Result<void> apply_audit_sync(Config& config, std::string_view value) {
+  if (value != "kernel" && value != "always") return bad_value(value, "way to write: kernel or always");
+  config.audit_sync = value == "always" ? auth::AuditSync::always : auth::AuditSync::kernel;
+  return {};
+}
+
+Apply openness(std::function<auth::Openness&(Config&)> field) {
+  return [field](Config& config, std::string_view text) -> Result<void> {
+    SKILL_VERIFIER_TRY(field(config), auth::parse_openness(text));
+    return {};
+  };
+}
+
+Apply rate(std::function<auth::Rate&(Config&)> field) {
+  return [field](Config& config, std::string_view text) -> Result<void> {
+    SKILL_VERIFIER_TRY(field(config), auth::parse_rate(text));
+    return {};
+  };
+}
+
 Result<void> apply_flagged(Config& config, std::string_view value) {
   if (value != "report" && value != "fail") return bad_value(value, "consequence: report or fail");
   config.service.flagged_fails = value == "fail";
@@ -164,6 +197,30 @@ void add_service_keys(std::vector<Key>& keys) {
   add("attestation.timeout",
       duration<core::Duration>(100ms, 10min, [](Config& c) -> auto& { return c.dstack.timeout; }));
   add("attestation.attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.dstack.attempts; }));
+}
+
+void add_access_keys(std::vector<Key>& keys) {
+  const auto add = [&](std::string_view name, Apply apply, Key::Shape shape = Key::Shape::scalar) {
+    keys.push_back({name, shape, "", std::move(apply)});
+  };
+  add("access.read", openness([](Config& c) -> auto& { return c.server.access.read; }));
+  add("access.list", openness([](Config& c) -> auto& { return c.server.access.list; }));
+  add("access.submit", openness([](Config& c) -> auto& { return c.server.access.submit; }));
+  add("access.cancel", openness([](Config& c) -> auto& { return c.server.access.cancel; }));
+  add("rate.key", rate([](Config& c) -> auto& { return c.server.key_rate; }));
+  add("rate.address", rate([](Config& c) -> auto& { return c.server.address_rate; }));
+  add("quota.key", rate([](Config& c) -> auto& { return c.server.key_quota; }));
+  add("quota.address", rate([](Config& c) -> auto& { return c.server.address_quota; }));
+  add("concurrency.key", integer<std::size_t>(0, 1024, [](Config& c) -> auto& { return c.key_concurrency; }));
+  add("concurrency.address",
+      integer<std::size_t>(0, 1024, [](Config& c) -> auto& { return c.service.anonymous_concurrency; }));
+  add("queue_per_client",
+      integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue_per_client; }));
+  add("proxies.trusted", apply_proxy, Key::Shape::list);
+  add("proxies.header", apply_proxy_field);
+  add("keys.refresh", duration<core::Duration>(0ms, 1min, [](Config& c) -> auto& { return c.keys_refresh; }));
+  add("audit.file", text([](Config& c) -> auto& { return c.audit_file; }));
+  add("audit.sync", apply_audit_sync);
 }
 
 void add_limit_keys(std::vector<Key>& keys) {
@@ -312,6 +369,10 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.server.key_rate = {3000, 1min};
+  config.server.address_rate = {600, 1min};
+  config.server.address_quota = {1000, 24h};
+  config.service.queue_per_client = 250;
   config.service.known_package_bytes = 64 * kMiB;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
@@ -332,6 +393,7 @@ const std::vector<Key>& config_keys() {
     std::vector<Key> all;
     add_server_keys(all);
     add_service_keys(all);
+    add_access_keys(all);
     add_limit_keys(all);
     add_webhook_keys(all);
     return all;

@@ -25,14 +25,25 @@ void print_error(const Error& error) {
   if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
 }
 
+/// The signal that ends the program. SIGHUP takes the TLS listener's certificate anew.
+core::awaitable<int> last_signal(boost::asio::signal_set& signals, http::Server& server) {
+  while (true) {
+    const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (error || signal != SIGHUP) co_return signal;
+    const auto reloaded = co_await server.reload();
+    if (!reloaded)
+      log::error("certificate not reloaded", {{"code", reloaded.error().id}, {"message", reloaded.error().message}});
+  }
+}
+
 core::awaitable<void> serve(Wiring& wiring, http::Server& server, std::string address, Outcome& outcome) {
-  auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM);
+  auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM, SIGHUP);
   auto started = co_await start(wiring);
   if (started) started = co_await server.reload();
   if (started) started = server.start();
   if (started) {
     log::info("serving", {{"address", address}, {"port", server.port()}, {"tls_port", server.tls_port()}});
-    const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    const int signal = co_await last_signal(signals, server);
     log::info("stopping", {{"signal", signal}});
   } else {
     print_error(started.error());
@@ -76,6 +87,8 @@ int serve_command(const ConfigSource& source, bool check_only) {
   }
   Wiring& all = **wiring;
   options.tls.identity = tls_identity(all.io.get_executor(), all.pool, given);
+  options.keys = all.keys.get();
+  options.audit = all.audit.get();
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.
   http::Server server(all.io.get_executor(), all.pool, *all.service, all.clock, all.store->spool(), options);
   Outcome outcome;

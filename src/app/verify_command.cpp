@@ -93,6 +93,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   if (error || !mkdtemp(scratch.data())) return report_error({Errc::unavailable, "no temporary directory to work in"});
   config->data_dir = scratch;
   config->memory_storage = true;
+  config->audit_file = "off";
   if (config->sandbox.instance.empty()) config->sandbox.instance = sandbox::to_instance(sandbox::this_process());
   config->sandbox.keep_images = false;
   config->sandbox.pool = {};

@@ -64,11 +64,33 @@ void make_appraiser(Wiring& wiring, const Config& config) {
       std::make_unique<attest::Appraiser>(wiring.pool, wiring.clock, *wiring.collateral, !config.pccs.empty());
 }
 
+Result<void> make_access(Wiring& wiring, Config& config) {
+  SKILL_VERIFIER_TRY(auto keys, store::open_key_store(config.data_dir));
+  auth::KeyRingOptions options;
+  options.refresh = config.keys_refresh;
+  wiring.keys =
+      std::make_unique<auth::KeyRing>(wiring.io.get_executor(), wiring.clock, std::move(keys), std::move(options));
+  config.service.owner_concurrency = [ring = wiring.keys.get(), most = config.key_concurrency](const std::string& id) {
+    const auto key = ring->find(id);
+    return key && key->concurrency ? *key->concurrency : most;
+  };
+  SKILL_VERIFIER_TRY(wiring.audit, open_audit_log(config));
+  return {};
+}
+
 }  // namespace
+
+Result<std::unique_ptr<auth::AuditLog>> open_audit_log(const Config& config) {
+  if (config.audit_file == "off") return std::unique_ptr<auth::AuditLog>();
+  const fs::path file =
+      config.audit_file.empty() ? fs::path(config.data_dir) / "audit.jsonl" : fs::path(config.audit_file);
+  return auth::AuditLog::open(file, config.audit_sync);
+}
 
 Result<std::unique_ptr<Wiring>> wire(Config config) {
   auto wiring = std::make_unique<Wiring>();
   SKILL_VERIFIER_TRY(wiring->store, open_store(config));
+  SKILL_VERIFIER_TRY_VOID(make_access(*wiring, config));
   if (config.sandbox.instance.empty()) {
     SKILL_VERIFIER_TRY(config.sandbox.instance, stored_instance(config.data_dir));
   }
@@ -101,6 +123,9 @@ core::awaitable<Result<void>> start(Wiring& wiring) {
   if (!warnings) co_return std::move(warnings).error();
   for (const std::string& warning : *warnings)
     log::warn("engine", {{"what", warning}});
+  // Recovered jobs have the shares of their owners.
+  const auto keys = co_await wiring.keys->refresh();
+  if (!keys) co_return keys.error();
   co_return co_await wiring.service->start();
 }
 

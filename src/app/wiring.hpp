@@ -13,6 +13,8 @@ struct Wiring {
   core::SystemClock clock;
   core::WorkPool pool{4};
   std::unique_ptr<store::JobStore> store;
+  std::unique_ptr<auth::KeyRing> keys;
+  std::unique_ptr<auth::AuditLog> audit;  ///< null: off
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<attest::Quoter> quoter;  ///< null: no guest agent here
   std::unique_ptr<attest::CollateralClient> collateral_client;
@@ -24,6 +26,9 @@ struct Wiring {
 /// Opens the store and builds the rest. Fills what only the running program knows (verifier name and digest, instance).
 /// Errors: those of the store and the sandbox; unavailable `data_dir_unusable`.
 Result<std::unique_ptr<Wiring>> wire(Config config);
+
+/// Null when the configuration says so. Errors: unavailable `audit_failed`.
+Result<std::unique_ptr<auth::AuditLog>> open_audit_log(const Config& config);
 
 /// Checks the engine, removes leftovers, starts the workers. After a failure only `stop` may follow.
 core::awaitable<Result<void>> start(Wiring& wiring);

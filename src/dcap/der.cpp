@@ -113,8 +113,9 @@ std::optional<std::int64_t> time(const Value& value) {
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return std::int64_t{days} * 86400 + *hour * 3600 + *minute * 60 + *second;
+  const std::chrono::seconds since_1970 = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(*hour) +
+                                          std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+  return since_1970.count();
 }
 
 bool equals(ByteView left, ByteView right) {

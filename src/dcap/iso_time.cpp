@@ -6,7 +6,6 @@ namespace skill_verifier::dcap {
 namespace {
 
 constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-constexpr std::int64_t kSecondsOfDay = 86400;
 
 bool has_form(std::string_view text) {
   if (text.size() != kForm.size()) return false;
@@ -38,8 +37,9 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(number(text.substr(5, 2)))),
                                          std::chrono::day(static_cast<unsigned>(number(text.substr(8, 2))))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return days * kSecondsOfDay + hour * 3600 + minute * 60 + second;
+  const std::chrono::seconds since_1970 = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
+                                          std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return since_1970.count();
 }
 
 std::string format_time(std::int64_t seconds) {

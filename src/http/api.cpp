@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <stdexcept>
 
 #include "http/answer.hpp"
@@ -29,7 +30,7 @@ Response options_response(const PathMatch& match) {
   response.status = 204;
   response.headers.emplace_back("Allow", allowed_methods(match));
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization, X-API-Key");
   response.headers.emplace_back("Access-Control-Max-Age", "600");
   return response;
 }
@@ -75,6 +76,7 @@ Api::Api(core::asio::any_io_executor executor, Backend backend, core::WorkPool& 
       documents_(std::move(executor), kDocumentsAtOnce),
       response_budget_(options.response_bytes),
       cache_(kCacheBytes, kCacheLifetime),
+      gate_(options),
       openapi_(std::make_shared<const std::string>(openapi_json())) {
   DocsPage page = render_docs(*openapi_);
   docs_ = std::make_shared<const std::string>(std::move(page.html));
@@ -111,7 +113,50 @@ awaitable<Response> Api::dispatch(Request& request) {
   }
   const bool of_job = match->path.find("{jobId}") != std::string_view::npos;
   if (of_job && !core::is_job_id(match->job_id)) co_return refuse(job_not_found(match->job_id), request);
-  Response response = co_await act(route->action, match->job_id, request);
+  Response response = co_await guarded(route->action, std::string(match->job_id), request);
+  co_return response;
+}
+
+awaitable<Response> Api::guarded(Action action, std::string job_id, Request& request) {
+  const auth::Operation operation = operation_of(action);
+  if (operation == auth::Operation::open) co_return co_await act(action, job_id, request);
+  Fields fields;
+  Response response = co_await admitted(action, std::move(job_id), request, fields);
+  std::ranges::move(fields, std::back_inserter(response.headers));
+  co_await gate_.audit(request, operation, response, clock_.now());
+  co_return response;
+}
+
+awaitable<Response> Api::admitted(Action action, std::string job_id, Request& request, Fields& fields) {
+  const auth::Operation operation = operation_of(action);
+  auto caller = co_await gate_.identify(request);
+  if (!caller) co_return refuse(caller.error(), request);
+  request.caller = std::move(*caller);
+  if (const auto counted = gate_.admit(request.caller, operation, fields); !counted)
+    co_return refuse(counted.error(), request);
+  if (!job_id.empty() && action != Action::redeliver) {
+    auto refusal = co_await check_job(job_id, operation, request);
+    if (refusal) co_return std::move(*refusal);
+  }
+  co_return co_await act(action, job_id, request);
+}
+
+awaitable<std::optional<Response>> Api::check_job(std::string id, auth::Operation operation, Request& request) {
+  const bool cancels = operation == auth::Operation::cancel;
+  if (!cancels && cache_.find(id, JobCache::Clock::now())) co_return std::nullopt;
+  const auto access = co_await backend_.access(id);
+  if (!access && access.error().code != Errc::not_found) co_return refuse_job(access.error(), id, request);
+  // One look at one small row either way, and one answer: nothing tells a private job from one that is not there.
+  if (!access || !request.caller.may_see(*access)) {
+    Response response = refuse(job_not_found(id), request);
+    response.job = std::move(id);
+    co_return response;
+  }
+  if (!cancels || gate_.may_cancel(request.caller, *access)) co_return std::nullopt;
+  Response response = refuse(Problem(403, "job_of_another", "job " + id + " was not submitted with this key",
+                                     "use the key that submitted it, or one with the scope admin"),
+                             request);
+  response.job = std::move(id);
   co_return response;
 }
 
@@ -176,11 +221,12 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
   const auto job = co_await std::move(call);
   if (!job) co_return refuse_job(job.error(), id, request);
   const bool final = store::is_final(job->state) && !timed;
-  if (final) response.shared_body = cache_.being_read(id);
+  const bool shared = final && !job->is_private;
+  if (shared) response.shared_body = cache_.being_read(id);
   if (response.shared_body) co_return response;
   auto text = share(timed ? timed_job_json(*job, backend_.timing(id)) : job_json(*job));
   if (!text) co_return refuse_job(text.error(), id, request);
-  if (final) cache_.insert(id, *text, epoch, JobCache::Clock::now());
+  if (shared) cache_.insert(id, *text, epoch, JobCache::Clock::now());
   response.shared_body = std::move(*text);
   co_return response;
 }
@@ -257,6 +303,7 @@ awaitable<Response> Api::list_jobs(Request& request) {
     if (!cursor) co_return refuse(Problem(cursor.error()), request);
     filter.before = *cursor;
   }
+  filter.viewer = request.caller.viewer();
   filter.limit = static_cast<std::size_t>(*limit) + 1;  // one more than is shown tells whether there is a next page
   auto jobs = co_await backend_.list(filter);
   if (!jobs) co_return refuse(Problem(jobs.error()), request);

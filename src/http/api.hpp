@@ -6,6 +6,7 @@
 #include "http/backend.hpp"
 #include "http/byte_budget.hpp"
 #include "http/form.hpp"
+#include "http/gate.hpp"
 #include "http/job_cache.hpp"
 #include "http/message.hpp"
 #include "http/router.hpp"
@@ -25,6 +26,12 @@ class Api {
 
  private:
   awaitable<Response> dispatch(Request& request);
+  using Fields = std::vector<std::pair<std::string_view, std::string>>;
+  awaitable<Response> guarded(Action action, std::string job_id, Request& request);
+  /// `fields` get what the answer says beside the route's own.
+  awaitable<Response> admitted(Action action, std::string job_id, Request& request, Fields& fields);
+  /// The refusal, when this caller may not know of the job or not cancel it.
+  awaitable<std::optional<Response>> check_job(std::string id, auth::Operation operation, Request& request);
   awaitable<Response> act(Action action, std::string_view job_id, Request& request);
   awaitable<Response> show_job(std::string id, Request& request);
   awaitable<Response> delete_job(std::string id, Request& request);
@@ -63,7 +70,8 @@ class Api {
   ByteBudget spool_budget_;
   core::Semaphore documents_;
   ByteBudget response_budget_;  ///< outlives every text that share() made
-  JobCache cache_;
+  JobCache cache_;              ///< of public jobs
+  Gate gate_;
   std::size_t uploads_ = 0;  ///< being received now
   std::shared_ptr<const std::string> openapi_;
   std::shared_ptr<const std::string> docs_;

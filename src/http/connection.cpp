@@ -100,13 +100,27 @@ Error body_timed_out(bool whole) {
       "send it again, or over a faster connection");
 }
 
+auth::Address address_of(const asio::ip::tcp::socket& socket) {
+  error_code error;
+  const auto remote = socket.remote_endpoint(error).address();
+  auth::Address address;
+  if (error) return address;
+  const auto mapped = remote.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, remote.to_v4()) : remote.to_v6();
+  const auto bytes = mapped.to_bytes();
+  std::copy(bytes.begin(), bytes.end(), address.bytes.begin());
+  return address;
+}
+
 enum class HeadState { ready, malformed, too_large, incomplete };
 
 }  // namespace
 
 struct Connection::Impl {
   Impl(std::unique_ptr<ByteStream> given, ConnectionGroup& group)
-      : group(group), stream(std::move(given)), buffer(group.options.header_bytes + kBodyBlock) {
+      : group(group),
+        stream(std::move(given)),
+        peer(address_of(stream->transport().socket())),
+        buffer(group.options.header_bytes + kBodyBlock) {
     // Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
     stream->transport().socket().async_wait(asio::ip::tcp::socket::wait_error,
                                             [watch = watch](const error_code& error) {
@@ -134,6 +148,7 @@ struct Connection::Impl {
 
   ConnectionGroup& group;
   std::unique_ptr<ByteStream> stream;
+  const auth::Address peer;
   beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
   std::string head_text;      ///< RequestHead points into it
   std::optional<BodyParser> parser;
@@ -252,6 +267,7 @@ awaitable<bool> Connection::Impl::serve_request() {
   const SteadyTime began = now();
   Request request;
   request.head = std::move(*parsed);
+  request.peer = peer;
   const std::string_view given = request.head.field("X-Request-Id");
   request.id = is_request_id(given) ? std::string(given) : core::new_request_id();
   request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };

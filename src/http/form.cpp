@@ -24,11 +24,12 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::string_view, 7> kJson = {"skillPath", "nonce",   "version",      "name",
-                                                     "discover",  "webhook", "webhookSecret"};
-  constexpr std::array<std::string_view, 7> kForm = {"skill",    "nonce",   "version",      "name",
-                                                     "discover", "webhook", "webhookSecret"};
-  constexpr std::array<std::string_view, 6> kQuery = {"filename", "nonce", "version", "name", "discover", "webhook"};
+  constexpr std::array<std::string_view, 8> kJson = {"skillPath", "nonce",      "version", "name",
+                                                     "discover",  "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 8> kForm = {"skill",    "nonce",      "version", "name",
+                                                     "discover", "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 7> kQuery = {"filename", "nonce",      "version", "name",
+                                                      "discover", "visibility", "webhook"};
   if (place == MemberPlace::query && name == "webhookSecret")
     return Error(Errc::invalid_argument, "member_unknown", "webhookSecret must not stand in a URL, which proxies log",
                  "send it as a form field or in a JSON body");
@@ -48,6 +49,12 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
   if (name == "nonce") return set_once(form.nonce, name, std::move(value));
   if (name == "version") return set_once(form.version, name, std::move(value));
   if (name == "name") return set_once(form.name, name, std::move(value));
+  if (name == "visibility") {
+    if (value != "public" && value != "private")
+      return Error(Errc::invalid_argument, "visibility_invalid",
+                   fmt::format("visibility is '{}', must be public or private", core::shorten(value)));
+    return set_once(form.is_private, name, value == "private");
+  }
   if (name == "webhook") return set_once(form.webhook, name, std::move(value));
   if (name == "webhookSecret") return set_once(form.webhook_secret, name, std::move(value));
   if (name == "filename") return set_once(form.filename, name, std::move(value));
@@ -55,9 +62,9 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover" ||
-                        name == "webhook" || name == "webhookSecret"))
-    return {};
+  const bool may_be_blank = name == "nonce" || name == "version" || name == "name" || name == "discover" ||
+                            name == "visibility" || name == "webhook" || name == "webhookSecret";
+  if (value.empty() && may_be_blank) return {};
   if (name != "discover") return set_member(form, name, std::move(value), place);
   SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
   return set_once(form.discover, name, discover);

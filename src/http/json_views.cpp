@@ -70,6 +70,7 @@ std::string job_json(const store::Job& job) {
                      {"createdAt", core::to_rfc3339(job.created_at)},
                      {"startedAt", time_or_null(job.started_at)},
                      {"completedAt", time_or_null(job.completed_at)}};
+  if (job.is_private) object["visibility"] = "private";
   if (!job.error.empty()) add_failure(object, job);
   // The stored text goes out as it was written: a parse would cost time and could change it.
   if (job.state == store::JobState::completed) {

@@ -27,7 +27,8 @@ std::string response_head(const Response& response, const RequestHead& request, 
   fmt::format_to(out, "X-Request-Id: {}\r\n", request_id);
   head +=
       "Access-Control-Allow-Origin: *\r\n"
-      "Access-Control-Expose-Headers: Location, Retry-After, X-Request-Id\r\n"
+      "Access-Control-Expose-Headers: Location, RateLimit-Limit, RateLimit-Policy, "
+      "RateLimit-Remaining, RateLimit-Reset, Retry-After, WWW-Authenticate, X-Request-Id\r\n"
       "X-Content-Type-Options: nosniff\r\n";
   if (close) head += "Connection: close\r\n";
   head += "\r\n";
@@ -37,10 +38,12 @@ std::string response_head(const Response& response, const RequestHead& request, 
 Response problem_response(const Problem& problem, std::string_view path, std::string_view request_id) {
   Response response;
   response.status = problem.status;
+  response.code = problem.code;
   response.content_type = "application/problem+json";
   response.body = problem_json(problem, path, request_id);
   response.headers.emplace_back("Cache-Control", "no-store");
   if (problem.retry_after > 0) response.headers.emplace_back("Retry-After", std::to_string(problem.retry_after));
+  if (!problem.challenge.empty()) response.headers.emplace_back("WWW-Authenticate", problem.challenge);
   if (!problem.allow.empty()) response.headers.emplace_back("Allow", problem.allow);
   return response;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/request_check.hpp"
+#include "skill_verifier/auth/access.hpp"
 #include "skill_verifier/core/async.hpp"
 
 namespace skill_verifier::http {
@@ -22,8 +23,10 @@ using BodyReader = std::function<awaitable<Result<std::string_view>>(std::uint64
 /// Owned by the connection until it has been answered.
 struct Request {
   RequestHead head;
-  std::string id;   ///< for the log and X-Request-Id
-  BodyReader body;  ///< `limit` is for the whole body and the same in every call
+  std::string id;       ///< for the log and X-Request-Id
+  auth::Address peer;   ///< other end of the connection
+  auth::Caller caller;  ///< set before a route is asked
+  BodyReader body;      ///< `limit` is for the whole body and the same in every call
 };
 
 /// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.
@@ -37,6 +40,7 @@ struct Response {
   std::shared_ptr<const std::string> shared_body;  ///< instead of `body`
   BodyWriter stream;                               ///< instead of both
   std::string job;                                 ///< id for the log, when one is known
+  std::string code;                                ///< of a problem, for the audit log
 
   std::string_view text() const { return shared_body ? std::string_view(*shared_body) : std::string_view(body); }
 };

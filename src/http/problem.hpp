@@ -21,8 +21,9 @@ struct Problem {
   std::string detail;
   std::string hint;
   std::string error;
-  int retry_after = 0;  ///< seconds; 0 = no such header
-  std::string allow;    ///< of a 405
+  int retry_after = 0;    ///< seconds; 0 = no such header
+  std::string allow;      ///< of a 405
+  std::string challenge;  ///< WWW-Authenticate of a 401 or 403
 };
 
 /// RFC 9110's phrase for the statuses that this server sends.

@@ -49,6 +49,7 @@ service::Submission to_submission(SubmissionForm form, const std::string& reques
   submission.version = std::move(form.version);
   submission.name = std::move(form.name);
   submission.discover = form.discover.value_or(false);
+  submission.is_private = form.is_private.value_or(false);
   submission.webhook = std::move(form.webhook);
   submission.webhook_secret = std::move(form.webhook_secret);
   submission.request_id = request_id;
@@ -67,12 +68,13 @@ Result<SubmissionForm> parse_query_form(std::string_view text) {
 /// Members of a JSON body join those of the query; the same one in both places is refused.
 Result<SubmissionForm> merge(SubmissionForm query, SubmissionForm body) {
   if ((query.nonce && body.nonce) || (query.version && body.version) || (query.name && body.name) ||
-      (query.discover && body.discover) || (query.webhook && body.webhook))
+      (query.discover && body.discover) || (query.is_private && body.is_private) || (query.webhook && body.webhook))
     return Error(Errc::invalid_argument, "member_duplicate", "a member is given in the body and in the query");
   if (!body.nonce) body.nonce = std::move(query.nonce);
   if (!body.version) body.version = std::move(query.version);
   if (!body.name) body.name = std::move(query.name);
   if (!body.discover) body.discover = query.discover;
+  if (!body.is_private) body.is_private = query.is_private;
   if (!body.webhook) body.webhook = std::move(query.webhook);
   body.filename = std::move(query.filename);
   return body;
@@ -85,7 +87,8 @@ Problem submit_problem(const Error& error) {
     problem.status = 400;
     problem.error = "Skill path not found";
   }
-  if (error.id == "body_timed_out") problem.status = 408;  // the client's time-out, not one of ours
+  if (error.id == "client_queue_full") problem.status = 429;  // others may still submit
+  if (error.id == "body_timed_out") problem.status = 408;     // the client's time-out, not one of ours
   if (error.code == Errc::overloaded || error.id == "draining") problem.retry_after = 10;
   return problem;
 }
@@ -189,6 +192,8 @@ awaitable<Response> Api::submit(Request& request) {
   std::optional<ByteBudget::Reservation> held;
   auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form), held);
   if (!submission) co_return refused(submission.error());
+  submission->owner = request.caller.owner();
+  if (!request.caller.address.is_loopback()) submission->client = request.caller.address.counting_key();
   const auto job = co_await backend_.submit(std::move(*submission));
   if (!job) co_return refused(job.error());
   Response response;

@@ -25,6 +25,7 @@ struct Entry {
 
   const std::string id;
   std::string request_id;  ///< of the request that submitted it, for the log; empty until a recovered job is begun
+  std::string lane;        ///< whose share of the sandboxes it counts against
   Where where = Where::queued;
   bool recovered = false;    ///< from an earlier life: its pack is checked before it is used
   bool begun = false;        ///< running in the store

@@ -12,6 +12,8 @@ namespace {
 using store::AttemptCounts;
 using store::JobState;
 
+/// Before the owner's or the address's name in that of a lane.
+constexpr std::string_view kOwner = "owner ", kAddress = "address ";
 constexpr core::Duration kLongestPause = std::chrono::seconds(30);
 /// What interrupted jobs get to remove their containers and to write down that they run again.
 constexpr core::Duration kInterruptLimit = std::chrono::seconds(60);
@@ -35,16 +37,35 @@ Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& cl
       stopped_(executor),
       pauses_(executor) {}
 
-void Scheduler::add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes,
-                    const Stopwatch& watch) {
+std::string Scheduler::lane_of(const std::string& owner, const std::string& client) {
+  if (!owner.empty()) return std::string(kOwner) + owner;
+  return client.empty() ? std::string() : std::string(kAddress) + client;
+}
+
+bool Scheduler::has_room_in(const std::string& lane) const {
+  if (lane.empty() || options_.queue_per_client == 0) return true;
+  const auto promised = promised_in_.find(lane);
+  return queue_.size(lane) + (promised == promised_in_.end() ? 0 : promised->second) < options_.queue_per_client;
+}
+
+std::size_t Scheduler::cap_of(const std::string& lane) const {
+  if (lane.starts_with(kAddress)) return options_.anonymous_concurrency;
+  if (!lane.starts_with(kOwner) || !options_.owner_concurrency) return 0;
+  return options_.owner_concurrency(lane.substr(kOwner.size()));
+}
+
+void Scheduler::add(const std::string& id, const std::string& lane, const std::string& request_id,
+                    std::uint64_t pack_bytes, const Stopwatch& watch) {
   auto entry = std::make_shared<Entry>(executor_, id);
+  entry->lane = lane;
   entry->watch = watch;
   entry->request_id = request_id;
   enqueue(std::move(entry), pack_bytes);
 }
 
-void Scheduler::recover(const std::string& id, std::uint64_t pack_bytes) {
+void Scheduler::recover(const std::string& id, const std::string& lane, std::uint64_t pack_bytes) {
   auto entry = std::make_shared<Entry>(executor_, id);
+  entry->lane = lane;
   entry->recovered = true;
   enqueue(std::move(entry), pack_bytes);
 }
@@ -53,7 +74,7 @@ void Scheduler::enqueue(EntryPtr entry, std::uint64_t pack_bytes) {
   entry->pack_bytes = pack_bytes;
   pack_bytes_ += pack_bytes;
   entries_[entry->id] = entry;
-  queue_.push_back(std::move(entry));
+  queue_.push(std::move(entry));
   pump();
 }
 
@@ -65,8 +86,8 @@ EntryPtr Scheduler::find(const std::string& id) const {
 void Scheduler::pump() {
   while (!draining_ && !queue_.empty() && slots_used_ < options_.workers &&
          active_ - slots_used_ < options_.quote_backlog) {
-    const EntryPtr entry = std::move(queue_.front());
-    queue_.pop_front();
+    const EntryPtr entry = queue_.pop([this](const std::string& lane) { return cap_of(lane); });
+    if (!entry) return;
     entry->holds_slot = true;
     ++slots_used_;
     activate(entry);
@@ -82,6 +103,7 @@ void Scheduler::activate(const EntryPtr& entry) {
 void Scheduler::release_slot(const EntryPtr& entry) {
   if (!std::exchange(entry->holds_slot, false)) return;
   --slots_used_;
+  queue_.release(entry->lane);
   pump();
 }
 
@@ -206,7 +228,7 @@ core::awaitable<void> Scheduler::try_again_later(EntryPtr entry, core::Duration 
   co_await core::sleep_for(pause);
   if (draining_ || entry->where != Entry::Where::delayed) co_return;
   entry->where = Entry::Where::queued;
-  queue_.push_back(entry);
+  queue_.push(entry);
   pump();
 }
 
@@ -246,7 +268,7 @@ core::awaitable<bool> Scheduler::cancel(std::string id, core::Duration limit) {
   if (entry->where == Entry::Where::active) {
     entry->task.cancel();
   } else {
-    std::erase(queue_, entry);
+    queue_.erase(entry);
     activate(entry);
     entry->task.spawn("discard " + id, discard(entry));
   }

@@ -1,21 +1,21 @@
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "service/entry.hpp"
+#include "service/fair_queue.hpp"
 #include "service/job_runner.hpp"
 #include "service/timing_log.hpp"
 #include "skill_verifier/service/service.hpp"
 
 namespace skill_verifier::service {
 
-/// Which job runs when: first come first served, at most `workers` in sandboxes, faults of the infrastructure tried
-/// again after a pause. Every job that is not final has one Entry here; its changes of state in the store are made here
-/// only.
+/// Which job runs when: first come first served within each client, fair between them (FairQueue), at most `workers` in
+/// sandboxes, faults of the infrastructure tried again after a pause. Every job that is not final has one Entry here;
+/// its changes of state in the store are made here only.
 class Scheduler {
  public:
   /// `changed` is called after the store has written that a job began or ended.
@@ -25,20 +25,31 @@ class Scheduler {
   /// Room for one more job in the queue, kept while its package is being read.
   class Place {
    public:
-    explicit Place(Scheduler& owner) : owner_(owner) { ++owner_.promised_; }
+    Place(Scheduler& owner, std::string lane) : owner_(owner), lane_(std::move(lane)) {
+      ++owner_.promised_;
+      ++owner_.promised_in_[lane_];
+    }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    ~Place() { --owner_.promised_; }
+    ~Place() {
+      --owner_.promised_;
+      if (--owner_.promised_in_[lane_] == 0) owner_.promised_in_.erase(lane_);
+    }
 
    private:
     Scheduler& owner_;
+    const std::string lane_;
   };
+  /// What an owner's jobs, or an address's anonymous ones, count against; empty where nothing is known of them.
+  static std::string lane_of(const std::string& owner, const std::string& client);
   bool has_room() const { return queue_.size() + promised_ < options_.queue; }
+  bool has_room_in(const std::string& lane) const;
 
   /// Queues a job that is pending in the store and begins it as soon as a worker is free.
-  void add(const std::string& id, const std::string& request_id, std::uint64_t pack_bytes, const Stopwatch& watch);
+  void add(const std::string& id, const std::string& lane, const std::string& request_id, std::uint64_t pack_bytes,
+           const Stopwatch& watch);
   /// The same for a job of an earlier life.
-  void recover(const std::string& id, std::uint64_t pack_bytes);
+  void recover(const std::string& id, const std::string& lane, std::uint64_t pack_bytes);
   /// Null when the job is final, or not of this life.
   EntryPtr find(const std::string& id) const;
   /// Cancels the job and waits until it is final; at once when it is not known here. False when `limit` passed first.
@@ -57,6 +68,7 @@ class Scheduler {
  private:
   void enqueue(EntryPtr entry, std::uint64_t pack_bytes);
   void pump();
+  std::size_t cap_of(const std::string& lane) const;
   void activate(const EntryPtr& entry);
   void release_slot(const EntryPtr& entry);
   void forget(const EntryPtr& entry);
@@ -83,11 +95,12 @@ class Scheduler {
   const std::function<void()> changed_;
 
   std::unordered_map<std::string, EntryPtr> entries_;
-  std::deque<EntryPtr> queue_;
+  FairQueue queue_;
   std::size_t promised_ = 0;
-  std::uint64_t pack_bytes_ = 0;  ///< of all entries
-  std::size_t active_ = 0;        ///< jobs with a coroutine
-  std::size_t slots_used_ = 0;    ///< those of them that need the sandbox; the others wait for a quote or the store
+  std::unordered_map<std::string, std::size_t> promised_in_;  ///< by lane
+  std::uint64_t pack_bytes_ = 0;                              ///< of all entries
+  std::size_t active_ = 0;                                    ///< jobs with a coroutine
+  std::size_t slots_used_ = 0;  ///< those of them that need the sandbox; the others wait for a quote or the store
   bool draining_ = false;
   bool stopping_ = false;  ///< the drain time is over
   TimingLog timings_;

@@ -123,7 +123,7 @@ awaitable<Result<void>> Service::Impl::resume(store::JobSummary job) {
       return ignored ? std::uintmax_t{0} : bytes;
     };
     const auto bytes = co_await core::run_on(pool, std::move(measure));
-    scheduler.recover(job.id, bytes);
+    scheduler.recover(job.id, Scheduler::lane_of(job.owner, {}), bytes);
     co_return Result<void>{};
   }
   const Error exhausted(Errc::internal, "attempts_exhausted",
@@ -180,7 +180,12 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   if (!scheduler.has_room())
     co_return Error{Errc::overloaded, "queue_full",
                     fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
-  const Scheduler::Place place(scheduler);
+  const std::string lane = Scheduler::lane_of(submission.owner, submission.client);
+  if (!scheduler.has_room_in(lane))
+    co_return Error{Errc::overloaded, "client_queue_full",
+                    fmt::format("{} jobs of this client wait already, which is its share", options.queue_per_client),
+                    "wait for some of them, then try again"};
+  const Scheduler::Place place(scheduler, lane);
   Stopwatch watch;
 
   store::Job job;
@@ -205,7 +210,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   watch.lap(&JobTiming::stored);
   log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!scheduler.draining()) scheduler.add(stored->id, request_id, request->pack_bytes, watch);
+  if (!scheduler.draining()) scheduler.add(stored->id, lane, request_id, request->pack_bytes, watch);
   co_return stored;
 }
 

@@ -132,6 +132,19 @@ TEST(Config, RefusesValuesOutOfRangeOrOfTheWrongKind) {
     EXPECT_NE(fault_of(yaml), "") << yaml;
 }
 
+TEST(Config, AccessIsRefusedWhereItWouldNotMeanWhatItSays) {
+  EXPECT_NE(fault_of("access: {submit: everyone}").find("test.yaml:1: access.submit: 'everyone' is none of anyone"),
+            std::string::npos);
+  for (const char* yaml :
+       {"rate: {key: 10}", "rate: {address: 0/s}", "quota: {key: 5/w}", "proxies: {trusted: [10.0.0.1/8]}",
+        "proxies: {trusted: [proxy.example]}", "proxies: {header: x-real-ip}", "audit: {sync: often}",
+        "concurrency: {key: -1}", "keys: {refresh: 2m}"})
+    EXPECT_NE(fault_of(yaml), "") << yaml;
+  EXPECT_EQ(fault_of("access: {submit: key, list: anyone}\nrate: {key: off, address: 5/s}\n"
+                     "proxies: {trusted: [10.0.0.0/8, '::1'], header: forwarded}\naudit: {file: off, sync: always}\n"),
+            "");
+}
+
 TEST(Config, ChecksWhatNeedsMoreThanOneKey) {
   EXPECT_NE(fault_of("limits: {memory: 64MiB}").find("must fit into memory"), std::string::npos);
   EXPECT_NE(fault_of("package: {expanded_size: 65MiB}").find("does not fit into limits.skill_size"), std::string::npos);

@@ -40,11 +40,19 @@ void wait_for_requests(const ScriptedServer& server, std::size_t count) {
   }
 }
 
-Json wait_for_deliveries(const Daemon& daemon, const std::string& query, std::size_t count) {
+/// A key that may see deliveries; it is known to the daemon a second later at most.
+std::string admin_key(const Daemon& daemon) {
+  const Finished made = run({program("skill-verifier").string(), "keys", "create", "--name", "a test", "--scope",
+                             "admin", "--data-dir", daemon.data_dir().string()});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  return "X-API-Key: " + made.out.substr(0, made.out.find('\n'));
+}
+
+Json wait_for_deliveries(const Daemon& daemon, const std::string& key, const std::string& query, std::size_t count) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   while (true) {
-    Json page = daemon.curl("/webhooks/deliveries" + query).json();
-    if (page["deliveries"].size() == count) return page["deliveries"];
+    Json page = daemon.curl("/webhooks/deliveries" + query, {"-H", key}).json();
+    if (page.contains("deliveries") && page["deliveries"].size() == count) return page["deliveries"];
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("deliveries: " + page.dump(2));
     poll(nullptr, 0, 20);
   }
@@ -82,7 +90,7 @@ TEST(Webhooks, TellWhatBecameOfAJob) {
     expect_signed(request, kSecret);
   for (const auto& request : operators.requests())
     expect_signed(request, kOperatorsNew + " " + kOperatorsOld);
-  const std::string page = wait_for_deliveries(daemon, "?state=delivered", 4).dump();
+  const std::string page = wait_for_deliveries(daemon, admin_key(daemon), "?state=delivered", 4).dump();
   const std::string shown = page + daemon.curl("/verify/" + id).body + daemon.curl("/jobs").body +
                             const_cast<Daemon&>(daemon).process().log();
   for (const std::string& secret : {kSecret, kOperatorsNew, kOperatorsOld, std::string("secret-token")})
@@ -108,7 +116,7 @@ TEST(Webhooks, AreTriedAgainAcrossKillNineUnderTheSameId) {
   }
   EXPECT_EQ(Json::parse(requests[3].body)["type"], "job.completed");
   EXPECT_EQ(Json::parse(requests[3].body)["data"]["jobId"], id);
-  wait_for_deliveries(daemon, "?state=delivered&job=" + id, 2);
+  wait_for_deliveries(daemon, admin_key(daemon), "?state=delivered&job=" + id, 2);
 }
 
 TEST(Webhooks, DeadLettersAreSeenAndRedelivered) {
@@ -118,23 +126,25 @@ TEST(Webhooks, DeadLettersAreSeenAndRedelivered) {
       {Reply::with(302, "", {{"Location", elsewhere.url() + "/"}}), Reply::with(200), Reply::with(200)}));
   const Daemon daemon(config("  retry_for: 0s\n"));
   const std::string id = daemon.submit(submission(receiver.url()));
-  const Json dead = wait_for_deliveries(daemon, "?state=dead", 1)[0];
+  const std::string key = admin_key(daemon);
+  const Json dead = wait_for_deliveries(daemon, key, "?state=dead", 1)[0];
+  EXPECT_EQ(daemon.curl("/webhooks/deliveries").status, 401) << "deliveries are for administrators";
   EXPECT_EQ(dead["event"], "job.started");
   EXPECT_EQ(dead["jobId"], id);
   EXPECT_EQ(dead["lastStatus"], 302);
   EXPECT_EQ(dead["target"], receiver.url());
   EXPECT_EQ(elsewhere.connections(), 0u) << "a redirect was followed";
   const std::string path = "/webhooks/deliveries/" + dead["id"].get<std::string>() + "/redeliver";
-  const Answer answer = daemon.curl(path, {"-X", "POST"});
+  const Answer answer = daemon.curl(path, {"-X", "POST", "-H", key});
   EXPECT_EQ(answer.status, 202) << answer.body;
   wait_for_requests(receiver, 3);
   const auto requests = receiver.requests();
   EXPECT_TRUE(std::any_of(requests.begin() + 1, requests.end(), [&](const ReceivedRequest& request) {
     return request.header("webhook-id") == requests[0].header("webhook-id");
   }));
-  wait_for_deliveries(daemon, "?state=delivered", 2);
+  wait_for_deliveries(daemon, admin_key(daemon), "?state=delivered", 2);
   const std::string unknown(32, '0');
-  EXPECT_EQ(daemon.curl("/webhooks/deliveries/" + unknown + "/redeliver", {"-X", "POST"}).status, 404);
+  EXPECT_EQ(daemon.curl("/webhooks/deliveries/" + unknown + "/redeliver", {"-X", "POST", "-H", key}).status, 404);
 }
 
 TEST(Webhooks, LeadToNoPrivateAddressUnlessConfigured) {
@@ -155,7 +165,7 @@ TEST(Webhooks, LeadToNoPrivateAddressUnlessConfigured) {
   const std::string port = std::to_string(receiver.port());
   for (const std::string& host : {std::string("localhost"), std::string("0x7f.1"), std::string("2130706433")}) {
     const std::string id = daemon.submit(submission("http://" + host + ":" + port + "/"));
-    for (const Json& dead : wait_for_deliveries(daemon, "?state=dead&job=" + id, 2))
+    for (const Json& dead : wait_for_deliveries(daemon, admin_key(daemon), "?state=dead&job=" + id, 2))
       EXPECT_NE(dead["lastError"].get<std::string>().find("address_refused"), std::string::npos) << dead.dump(2);
   }
   EXPECT_EQ(receiver.connections(), 0u);

@@ -287,5 +287,82 @@ TEST_F(SubmitTest, KeepsWhoseAJobIsAndWhoMaySeeIt) {
   EXPECT_EQ(await(service_->total(wanted.owner)).value(), 1u);
 }
 
+TEST_F(SubmitTest, AClientsShareOfTheQueueIsItsOwn) {
+  options_.workers = 1;
+  options_.queue_per_client = 2;
+  restart();
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  const auto of = [this](const std::string& owner, const std::string& client) {
+    Submission wanted = submission();
+    wanted.owner = owner;
+    wanted.client = client;
+    return wanted;
+  };
+  const auto accepted = [&](const std::string& owner, const std::string& client) {
+    const auto job = await(service_->submit(of(owner, client)));
+    EXPECT_TRUE(job) << job.error().message;
+    return job ? job->id : std::string();
+  };
+  accepted("greedy", {});
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  accepted("greedy", {});
+  const auto last = accepted("greedy", {});
+  const auto full = refused(of("greedy", {}));
+  EXPECT_EQ(full.id, "client_queue_full");
+  EXPECT_EQ(full.code, Errc::overloaded);
+  accepted({}, "an address");
+  accepted({}, "an address");
+  EXPECT_EQ(refused(of({}, "an address")).id, "client_queue_full");
+  const auto polite = accepted("polite", {});
+  for (int i = 0; i < 3; ++i)
+    accepted({}, {});
+
+  sandbox_.release();
+  wait(polite);
+  EXPECT_EQ(find(last).state, JobState::pending) << "the other one's third job is not yet due";
+  wait(last);
+  accepted("greedy", {});
+}
+
+TEST_F(SubmitTest, AnOwnersConcurrencyIsCapped) {
+  options_.workers = 3;
+  options_.owner_concurrency = [](const std::string& owner) { return owner == "capped" ? 1u : 0u; };
+  restart();
+  for (int i = 0; i < 3; ++i)
+    sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  std::vector<std::string> ids;
+  for (const char* owner : {"capped", "capped", "other", "other"}) {
+    Submission wanted = submission();
+    wanted.owner = owner;
+    ids.push_back(await(service_->submit(std::move(wanted)))->id);
+  }
+  ASSERT_TRUE(await(sandbox_.until_running(3)));
+  EXPECT_EQ(find(ids[1]).state, JobState::pending);
+  EXPECT_EQ(find(ids[3]).state, JobState::running) << "a place that the cap left free";
+  sandbox_.release();
+  for (const auto& id : ids)
+    EXPECT_EQ(wait(id).state, JobState::completed);
+}
+
+TEST_F(SubmitTest, RecoveredJobsKeepTheirOwnersShare) {
+  options_.workers = 1;
+  options_.queue_per_client = 1;
+  restart();
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  Submission wanted = submission();
+  wanted.owner = "somebody";
+  const auto running = await(service_->submit(wanted));
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  const auto waiting = await(service_->submit(wanted));
+  ASSERT_TRUE(running && waiting);
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  restart();
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  EXPECT_EQ(find(running->id).state, JobState::running) << "the oldest first";
+  EXPECT_EQ(refused(wanted).id, "client_queue_full");
+  sandbox_.release();
+  EXPECT_EQ(wait(waiting->id).state, JobState::completed);
+}
+
 }  // namespace
 }  // namespace skill_verifier::service

@@ -6,7 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "skill_verifier/auth/access.hpp"
+#include "skill_verifier/auth/audit_log.hpp"
+#include "skill_verifier/auth/key_ring.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/service/service.hpp"
 
@@ -48,6 +52,13 @@ struct ServerOptions {
   core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
   std::string version;                                 ///< shown by /health
   TlsOptions tls;                                      ///< limits on connections hold for both listeners together
+  auth::AccessPolicy access;
+  auth::Rate key_rate, address_rate;    ///< requests; of keys that have no rate of their own, of callers without a key
+  auth::Rate key_quota, address_quota;  ///< submissions
+  std::vector<auth::Network> trusted_proxies;  ///< whose `proxy_field` is believed
+  auth::ProxyField proxy_field = auth::ProxyField::x_forwarded_for;
+  auth::KeyRing* keys = nullptr;    ///< null: there are no keys
+  auth::AuditLog* audit = nullptr;  ///< null: off
 };
 
 /// The HTTP/1.1 face of a Service. One thread. `pool` writes uploads into `spool` (JobStore::spool()). Everything

@@ -29,7 +29,12 @@ using core::awaitable;
 
 /// Rules of this service; `app` fills it from the configuration.
 struct ServiceOptions {
-  std::size_t workers = 2;   ///< jobs running at once
+  std::size_t workers = 2;  ///< jobs running at once
+  std::size_t queue_per_client =
+      0;  ///< of them, of one key or address; one more is overloaded `client_queue_full`; 0: no limit
+  std::size_t anonymous_concurrency = 0;  ///< jobs in sandboxes at once of one address; 0: no limit
+  /// The same for the owner of jobs. Asked whenever a job might begin.
+  std::function<std::size_t(const std::string& owner)> owner_concurrency;
   std::size_t queue = 1000;  ///< jobs waiting; one more is overloaded `queue_full`
   int attempts = 3;          ///< runs of one job in this life when the infrastructure fails
   int max_starts = 10;       ///< runs of one job over all lives; a job that keeps killing the service ends here
@@ -81,6 +86,7 @@ struct Submission {
   std::optional<std::string> webhook;         ///< URL that is told what becomes of the job
   std::optional<std::string> webhook_secret;  ///< `whsec_…`, or two of them; absent: the operator's. Never shown
   std::string owner;                          ///< id of the API key that submits; empty: anonymous
+  std::string client;       ///< whose share an anonymous job counts against: an address; empty: nobody's
   bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
   std::string request_id;   ///< for the log
 };
@@ -132,8 +138,8 @@ class Service {
   /// invalid_argument `nonce_invalid` / `name_invalid` / `version_invalid` / `skill_path_invalid` /
   /// `submission_invalid`, rejected `skill_path_outside_roots` / `skill_path_disabled` / `skill_path_not_package` /
   /// `deps_not_allowed` / `webhooks_disabled`, invalid_argument `webhook_invalid` / `webhook_secret_invalid` /
-  /// `webhook_secret_missing`, not_found `skill_path_not_found`, overloaded `queue_full`, unavailable `draining` /
-  /// `store_failed`.
+  /// `webhook_secret_missing`, not_found `skill_path_not_found`, overloaded `queue_full` / `client_queue_full`,
+  /// unavailable `draining` / `store_failed`.
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// Who may see the job. The cost does not depend on whether there is one.

@@ -1,0 +1,204 @@
+#include "http/gate.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace skill_verifier::http {
+namespace {
+
+/// Rows of a table: some 15 MiB for all four when they are full.
+constexpr std::size_t kMostClients = 32'768;
+constexpr std::string_view kChallenge = "Bearer realm=\"skill-verifier\"";
+using Fields = std::vector<std::pair<std::string_view, std::string>>;
+
+std::vector<std::string_view> values_of(const RequestHead& head, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (const auto& [field, value] : head.fields)
+    if (equals_ignoring_case(field, name)) values.push_back(value);
+  return values;
+}
+
+/// The key that a request carries; empty when there is none. Other schemes of Authorization are a proxy's business.
+tl::expected<std::string, Problem> credential_of(const RequestHead& head) {
+  const auto authorizations = values_of(head, "Authorization");
+  const auto keys = values_of(head, "X-API-Key");
+  if (authorizations.size() > 1 || keys.size() > 1)
+    return tl::unexpected(Problem(400, "credentials_ambiguous", "the request carries more than one key"));
+  std::string bearer;
+  if (!authorizations.empty()) {
+    const std::string_view text = authorizations[0];
+    const auto space = std::min(text.find(' '), text.size());
+    if (equals_ignoring_case(text.substr(0, space), "Bearer")) {
+      bearer = text.substr(std::min(text.find_first_not_of(' ', space), text.size()));
+      if (bearer.empty()) bearer = "-";  // none, but one was meant
+    }
+  }
+  if (keys.empty()) return bearer;
+  if (!bearer.empty())
+    return tl::unexpected(
+        Problem(400, "credentials_ambiguous", "the request carries a key in Authorization and one in X-API-Key"));
+  return keys[0].empty() ? std::string("-") : std::string(keys[0]);
+}
+
+Problem too_many(const auth::Allowance& allowance, bool submits, bool keyed) {
+  Problem problem(429, submits ? "quota_exceeded" : "rate_limited",
+                  fmt::format("this {} may {} {} times in {} s", keyed ? "key" : "address", submits ? "submit" : "ask",
+                              allowance.rate.count, allowance.rate.period.count()),
+                  keyed ? "ask again later" : "ask again later, or with an API key");
+  problem.retry_after = static_cast<int>(allowance.retry_after().count());
+  return problem;
+}
+
+void add_fields(Fields& fields, const auth::Allowance& allowance, const std::string& policy) {
+  fields.emplace_back("RateLimit-Limit", std::to_string(allowance.rate.count));
+  fields.emplace_back("RateLimit-Remaining", std::to_string(allowance.remaining));
+  fields.emplace_back("RateLimit-Reset", std::to_string(allowance.reset.count()));
+  fields.emplace_back("RateLimit-Policy", policy);
+}
+
+std::string policy_of(const auth::Allowance& allowance) {
+  return fmt::format("{};w={}", allowance.rate.count, allowance.rate.period.count());
+}
+
+bool listens_on_loopback(const std::string& address) {
+  const auto parsed = auth::parse_address(address);
+  return parsed && parsed->is_loopback();
+}
+
+}  // namespace
+
+auth::Operation operation_of(Action action) {
+  switch (action) {
+    case Action::show_root:
+    case Action::show_health:
+    case Action::show_docs:
+    case Action::show_openapi:
+      return auth::Operation::open;
+    case Action::submit:
+      return auth::Operation::submit;
+    case Action::delete_job:
+      return auth::Operation::cancel;
+    case Action::list_jobs:
+      return auth::Operation::list;
+    case Action::show_job:
+    case Action::show_attestation:
+    case Action::show_service_attestation:
+    case Action::show_log:
+    case Action::show_sarif:
+      return auth::Operation::read;
+    case Action::list_deliveries:
+    case Action::redeliver:
+      return auth::Operation::admin;
+  }
+  return auth::Operation::admin;
+}
+
+Gate::Gate(const ServerOptions& options)
+    : options_(options),
+      on_loopback_(listens_on_loopback(options.address) &&
+                   (options.tls.address.empty() || listens_on_loopback(options.tls.address))),
+      key_requests_(kMostClients),
+      key_submissions_(kMostClients),
+      address_requests_(kMostClients),
+      address_submissions_(kMostClients) {}
+
+auth::Address Gate::address_of(const Request& request) const {
+  if (options_.trusted_proxies.empty()) return request.peer;
+  const bool standard = options_.proxy_field == auth::ProxyField::forwarded;
+  const auto values = values_of(request.head, standard ? "Forwarded" : "X-Forwarded-For");
+  return auth::client_address(request.peer, options_.trusted_proxies, options_.proxy_field, values);
+}
+
+awaitable<tl::expected<auth::Caller, Problem>> Gate::identify(const Request& request) {
+  auth::Caller caller;
+  caller.address = address_of(request);
+  auto credential = credential_of(request.head);
+  if (!credential) co_return tl::unexpected(std::move(credential.error()));
+  if (credential->empty()) co_return caller;
+  const Error unknown(Errc::rejected, "key_invalid", "this service has no API keys");
+  Result<auth::KeyRing::KeyPtr> key = unknown;
+  if (options_.keys) key = co_await options_.keys->authenticate(std::move(*credential));
+  if (key) {
+    caller.key = std::move(*key);
+    co_return caller;
+  }
+  if (key.error().id != "key_invalid") co_return tl::unexpected(Problem(key.error()));
+  // Guessing costs what asking costs.
+  if (auto counted = count(caller, false, nullptr); !counted) co_return tl::unexpected(std::move(counted.error()));
+  Problem problem(401, "key_invalid", key.error().message, key.error().hint);
+  problem.challenge = fmt::format("{}, error=\"invalid_token\"", kChallenge);
+  co_return tl::unexpected(std::move(problem));
+}
+
+tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits, Fields* fields) {
+  // Whoever is on this machine, or speaks through something on it that is no trusted proxy, is not told apart.
+  if (!caller.key && caller.address.is_loopback()) return {};
+  const auto now = std::chrono::steady_clock::now();
+  const bool keyed = caller.key != nullptr;
+  const std::string client = keyed ? caller.key->id : caller.address.counting_key();
+  const auth::Rate rate = keyed ? caller.key->rate.value_or(options_.key_rate) : options_.address_rate;
+  const auth::Rate quota = keyed ? caller.key->quota.value_or(options_.key_quota) : options_.address_quota;
+  const auto asked = (keyed ? key_requests_ : address_requests_).take(client, rate, now);
+  auth::Allowance submitted;
+  // What is refused already does not use up the quota.
+  if (submits && asked.allowed) submitted = (keyed ? key_submissions_ : address_submissions_).take(client, quota, now);
+  if (fields) {
+    std::string policy = rate.limits() ? policy_of(asked) : std::string();
+    const bool both = rate.limits() && submitted.rate.limits();
+    if (submitted.rate.limits()) policy += (both ? ", " : "") + policy_of(submitted);
+    // The one that will stop the client first.
+    const bool tighter = submitted.rate.limits() && (!both || submitted.remaining < asked.remaining);
+    if (!policy.empty()) add_fields(*fields, tighter ? submitted : asked, policy);
+  }
+  if (!asked.allowed) return tl::unexpected(too_many(asked, false, keyed));
+  if (!submitted.allowed) return tl::unexpected(too_many(submitted, true, keyed));
+  return {};
+}
+
+tl::expected<void, Problem> Gate::admit(const auth::Caller& caller, auth::Operation operation, Fields& fields) {
+  const auto decision = auth::decide(options_.access, on_loopback_, operation, caller.scopes());
+  const bool submits = operation == auth::Operation::submit && decision == auth::Decision::allowed;
+  if (auto counted = count(caller, submits, &fields); !counted) return counted;
+  const std::string scope(to_string(auth::scope_of(operation)));
+  if (decision == auth::Decision::needs_key) {
+    Problem problem(401, "key_required", "this needs an API key with the scope " + scope,
+                    "send it as Authorization: Bearer …, or X-API-Key");
+    problem.challenge = kChallenge;
+    return tl::unexpected(std::move(problem));
+  }
+  if (decision == auth::Decision::needs_scope) {
+    Problem problem(403, "scope_missing",
+                    fmt::format("the API key has the scopes {}, not {}", to_string(caller.key->scopes), scope),
+                    "use a key with that scope");
+    problem.challenge = fmt::format("{}, error=\"insufficient_scope\", scope=\"{}\"", kChallenge, scope);
+    return tl::unexpected(std::move(problem));
+  }
+  return {};
+}
+
+bool Gate::may_cancel(const auth::Caller& caller, const store::JobAccess& job) const {
+  const auto anonymous = auth::decide(options_.access, on_loopback_, auth::Operation::cancel, std::nullopt);
+  return caller.may_cancel(job, anonymous == auth::Decision::allowed);
+}
+
+awaitable<void> Gate::audit(const Request& request, auth::Operation operation, const Response& response,
+                            core::Time now) {
+  const bool submits = operation == auth::Operation::submit, cancels = operation == auth::Operation::cancel;
+  if (!options_.audit || (!submits && !cancels)) co_return;
+  auth::AuditRecord record;
+  record.time = now;
+  record.action = submits ? "job.submit" : "job.delete";
+  record.outcome = response.status < 400 ? "accepted" : response.status < 500 ? "refused" : "failed";
+  record.status = response.status;
+  record.code = response.code;
+  record.request_id = request.id;
+  record.key_id = request.caller.owner();
+  record.address = to_string(request.caller.address);
+  record.job_id = response.job;
+  // What was done is written down also when nobody waits for the answer any more.
+  co_await core::shield_from_cancellation();
+  co_await options_.audit->record(std::move(record));
+}
+
+}  // namespace skill_verifier::http

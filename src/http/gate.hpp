@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "http/message.hpp"
+#include "http/router.hpp"
+#include "skill_verifier/http/server.hpp"
+
+namespace skill_verifier::http {
+
+/// What a route does, for scopes and for counting.
+auth::Operation operation_of(Action action);
+
+/// Who may ask for what, and how often. One thread; `options` and what it points to outlive it.
+class Gate {
+ public:
+  explicit Gate(const ServerOptions& options);
+
+  /// Whose request it is: by the key that it carries and by the address that it comes from. 400
+  /// `credentials_ambiguous`, 401 `key_invalid`, 503 `keys_unavailable`; 429 for an address that keeps failing.
+  awaitable<tl::expected<auth::Caller, Problem>> identify(const Request& request);
+
+  /// Counts the request and decides on it; `fields` get the RateLimit fields of the answer. 429 `rate_limited` or
+  /// `quota_exceeded`, 401 `key_required`, 403 `scope_missing`.
+  tl::expected<void, Problem> admit(const auth::Caller& caller, auth::Operation operation,
+                                    std::vector<std::pair<std::string_view, std::string>>& fields);
+
+  bool may_cancel(const auth::Caller& caller, const store::JobAccess& job) const;
+  /// Writes down what became of a request that submits or removes; nothing for others, or without an audit log.
+  awaitable<void> audit(const Request& request, auth::Operation operation, const Response& response, core::Time now);
+
+ private:
+  auth::Address address_of(const Request& request) const;
+  tl::expected<void, Problem> count(const auth::Caller& caller, bool submits,
+                                    std::vector<std::pair<std::string_view, std::string>>* fields);
+
+  const ServerOptions& options_;
+  const bool on_loopback_;
+  auth::RateTable key_requests_, key_submissions_, address_requests_, address_submissions_;
+};
+
+}  // namespace skill_verifier::http

@@ -1,0 +1,162 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "e2e/harness.hpp"
+
+/// Keys, private jobs and the audit log of the real program, with the command beside the running service.
+namespace skill_verifier::e2e {
+namespace {
+
+const std::string kClosed =
+    "access: {submit: key, cancel: key, list: key}\nrate: {address: 5/h}\nproxies: {trusted: [127.0.0.1]}\n"
+    "workers: 1\npool: {max: 0}\n";
+
+class Keys : public testing::Test {
+ protected:
+  void SetUp() override { SKILL_VERIFIER_NEEDS_ENGINE(); }
+
+  static Finished command(const Daemon& daemon, std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {program("skill-verifier").string(), "keys"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    argv.insert(argv.end(), {"--data-dir", daemon.data_dir().string()});
+    return run(argv);
+  }
+  static std::string create(const Daemon& daemon, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"create", "--name", "a test"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished made = command(daemon, arguments);
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    EXPECT_THAT(made.out, testing::MatchesRegex("svk_[0-9a-f]*_[0-9a-f]*\n"));
+    return made.out.substr(0, made.out.find('\n'));
+  }
+  static std::string id_of(const std::string& key) { return key.substr(4, 16); }
+  static Answer submit(const Daemon& daemon, const std::string& key, const Json& more = {}) {
+    Json body{{"skillPath", (source_dir() / "examples" / "hello-world").string()}};
+    if (!more.is_null()) body.update(more);
+    std::vector<std::string> arguments = {"-H", "Content-Type: application/json", "-d", body.dump()};
+    if (!key.empty()) arguments.insert(arguments.end(), {"-H", "Authorization: Bearer " + key});
+    return daemon.curl("/verify", arguments);
+  }
+  static int status(const Daemon& daemon, const std::string& path, const std::string& key = {},
+                    std::vector<std::string> more = {}) {
+    if (!key.empty()) more.insert(more.end(), {"-H", "X-API-Key: " + key});
+    return daemon.curl(path, more).status;
+  }
+  /// Asks until the answer is the one that a change of keys must lead to; a minute is far beyond the promised second.
+  static bool becomes(const Daemon& daemon, const std::string& key, int wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (std::chrono::steady_clock::now() < deadline)
+      if (status(daemon, "/jobs", key) == wanted) return true;
+    return false;
+  }
+};
+
+TEST_F(Keys, ComeAndGoWhileTheServiceRuns) {
+  Daemon daemon(kClosed);
+  EXPECT_EQ(submit(daemon, {}).status, 401);
+  const std::string key = create(daemon);
+  EXPECT_TRUE(becomes(daemon, key, 200));
+  EXPECT_EQ(submit(daemon, key).status, 202);
+  const Finished rotated = command(daemon, {"rotate", id_of(key)});
+  ASSERT_EQ(rotated.exit_code, 0) << rotated.err;
+  const std::string next = rotated.out.substr(0, rotated.out.find('\n'));
+  EXPECT_TRUE(becomes(daemon, key, 401));
+  EXPECT_EQ(status(daemon, "/jobs", next), 200);
+  ASSERT_EQ(command(daemon, {"revoke", id_of(key)}).exit_code, 0);
+  EXPECT_TRUE(becomes(daemon, next, 401));
+  EXPECT_EQ(command(daemon, {"revoke", id_of(key)}).exit_code, 3) << "twice";
+
+  const Json listed = Json::parse(command(daemon, {"list", "--json"}).out);
+  ASSERT_EQ(listed["keys"].size(), 1u);
+  EXPECT_EQ(listed["keys"][0]["state"], "revoked");
+  EXPECT_EQ(listed["keys"][0]["scopes"], "read,submit");
+  EXPECT_EQ(listed.dump().find(next.substr(21)), std::string::npos);
+}
+
+TEST_F(Keys, APrivateJobIsItsOwnersAlsoAfterARestart) {
+  Daemon daemon(kClosed);
+  const std::string mine = create(daemon, {"--scope", "read,submit,cancel"}), theirs = create(daemon);
+  ASSERT_TRUE(becomes(daemon, mine, 200) && becomes(daemon, theirs, 200));
+  const Answer submitted = submit(daemon, mine, {{"visibility", "private"}});
+  ASSERT_EQ(submitted.status, 202) << submitted.body;
+  const std::string id = submitted.json()["jobId"];
+  const std::string path = "/verify/" + id;
+  for (const bool restarted : {false, true}) {
+    for (const std::string& suffix : {std::string(), std::string("/logs"), std::string("/attestation")}) {
+      EXPECT_EQ(status(daemon, path + suffix, theirs), 404) << suffix;
+    }
+    EXPECT_EQ(status(daemon, path), 404);
+    EXPECT_EQ(status(daemon, path, mine), 200);
+    EXPECT_EQ(daemon.curl("/jobs", {"-H", "X-API-Key: " + theirs}).json()["total"], 0);
+    EXPECT_EQ(daemon.curl("/jobs", {"-H", "X-API-Key: " + mine}).json()["total"], 1);
+    if (restarted) break;
+    EXPECT_EQ(daemon.stop(), 0);
+    daemon.start();
+  }
+  EXPECT_EQ(status(daemon, path, theirs, {"-X", "DELETE"}), 403) << "the key has no such scope";
+  EXPECT_EQ(status(daemon, path, mine, {"-X", "DELETE"}), 200);
+
+  std::ifstream in(daemon.data_dir() / "audit.jsonl");
+  std::vector<std::string> actions;
+  for (std::string line; std::getline(in, line);) {
+    const Json record = Json::parse(line);
+    actions.push_back(record["action"].get<std::string>() + " " + record["outcome"].get<std::string>());
+  }
+  EXPECT_THAT(actions, testing::ElementsAre("key.create accepted", "key.create accepted", "job.submit accepted",
+                                            "job.delete refused", "job.delete accepted"));
+}
+
+TEST_F(Keys, AreMadeBeforeTheFirstStart) {
+  const TempDir work;
+  const std::string data = (work.path() / "data").string();
+  const auto keys = [&](std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {program("skill-verifier").string(), "keys"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    argv.insert(argv.end(), {"--data-dir", data});
+    return run(argv);
+  };
+  const Finished made = keys({"create", "--name", "n", "--expires", "90d", "--rate", "10/s", "--quota", "5/d",
+                              "--concurrency", "2", "--scope", "submit", "--json"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const Json key = Json::parse(made.out);
+  EXPECT_EQ(key["rate"], "10/s");
+  EXPECT_EQ(key["quota"], "5/d");
+  EXPECT_EQ(key["concurrency"], 2);
+  EXPECT_EQ(key["state"], "active");
+  EXPECT_TRUE(key["key"].is_string());
+  EXPECT_TRUE(key["expiresAt"].is_string());
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"create", "--name", ""},
+                                                {"create", "--name", "n", "--scope", "sumbit"},
+                                                {"create", "--name", "n", "--rate", "10"},
+                                                {"create", "--name", "n", "--expires", "yesterday"},
+                                                {"create", "--name", "n", "--expires", "2001-01-01T00:00:00Z"},
+                                                {"create", "--name", "n", "--concurrency", "0"},
+                                                {"create", "--name", "a\nb"}}) {
+    const Finished refused = keys(wrong);
+    EXPECT_EQ(refused.exit_code, 64) << refused.err;
+    EXPECT_THAT(refused.err, testing::HasSubstr("--"));
+    EXPECT_EQ(refused.out, "");
+  }
+  EXPECT_EQ(Json::parse(keys({"list", "--json"}).out)["keys"].size(), 1u);
+  EXPECT_THAT(keys({"list"}).out, testing::HasSubstr(key["id"].get<std::string>()));
+  EXPECT_EQ(keys({"revoke", "0123456789abcdef"}).exit_code, 3);
+}
+
+TEST_F(Keys, AnAddressBehindTheProxyIsLimited) {
+  Daemon daemon(kClosed);
+  const auto from = [&](const std::string& address) {
+    return daemon.curl("/verify/" + std::string(32, '0'), {"-H", "X-Forwarded-For: " + address});
+  };
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(from("192.0.2.1").status, 404);
+  const Answer refused = from("192.0.2.1");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.headers, testing::HasSubstr("Retry-After: "));
+  EXPECT_THAT(refused.headers, testing::HasSubstr("RateLimit-Remaining: 0"));
+  EXPECT_EQ(from("192.0.2.2").status, 404);
+}
+
+}  // namespace
+}  // namespace skill_verifier::e2e
