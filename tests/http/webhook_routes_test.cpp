@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "http/client.hpp"
 #include "http/test_server.hpp"
+#include "skill_verifier/auth/key_ring.hpp"
+#include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/json.hpp"
 
 namespace skill_verifier::http {
@@ -33,20 +37,57 @@ store::Delivery dead_letter(std::uint64_t number) {
   return delivery;
 }
 
-Answer post(const TestServer& server, const std::string& path) {
-  Client client(server.port());
-  return client.exchange(request_text("POST", path));
-}
+/// A server with two keys: deliveries are for administrators, wherever the listener is.
+class WebhookRoutes : public testing::Test {
+ protected:
+  WebhookRoutes() : directory_(std::filesystem::temp_directory_path() / ("svhooks-" + core::random_hex(8))) {
+    const auto keys = std::move(*store::open_key_store(directory_));
+    admin_ = make_key(*keys, "admin");
+    reader_ = make_key(*keys, "read,submit,cancel");
+    ring_ = std::make_unique<auth::KeyRing>(io_.get_executor(), clock_, std::move(*store::open_key_store(directory_)),
+                                            auth::KeyRingOptions());
+    ServerOptions options;
+    options.keys = ring_.get();
+    server_ = std::make_unique<TestServer>(options);
+  }
+  ~WebhookRoutes() override {
+    server_.reset();
+    ring_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  std::string make_key(store::KeyStore& keys, const std::string& scopes) {
+    const auth::Token token = auth::new_token(core::random_hex(8));
+    store::KeyRow row;
+    row.id = token.id;
+    row.name = "a test";
+    row.scopes = scopes;
+    row.created_at = clock_.now();
+    row.secret = auth::store_secret(token.secret);
+    EXPECT_TRUE(keys.insert(row));
+    return to_string(token);
+  }
+  Answer ask(const std::string& method, const std::string& path, const std::string& key) const {
+    Client client(server_->port());
+    return client.exchange(request_text(method, path, key.empty() ? "" : "X-API-Key: " + key + "\r\n"));
+  }
+
+  std::filesystem::path directory_;
+  core::SystemClock clock_;
+  core::asio::io_context io_{1};
+  std::string admin_, reader_;
+  std::unique_ptr<auth::KeyRing> ring_;
+  std::unique_ptr<TestServer> server_;
+};
 
 Json body_of(const Answer& answer) {
   return *core::parse_json(answer.body);
 }
 
-TEST(WebhookRoutes, ListDeliveriesWithoutWhatOnlyTheReceiverMayKnow) {
-  TestServer server;
-  server.run([](FakeBackend& backend) { backend.deliveries = {dead_letter(9), dead_letter(8)}; });
-  const Answer answer =
-      test::get(server.port(), "/webhooks/deliveries?state=dead&job=" + job_id('a') + "&limit=1&cursor=10");
+TEST_F(WebhookRoutes, ListDeliveriesWithoutWhatOnlyTheReceiverMayKnow) {
+  server_->run([](FakeBackend& backend) { backend.deliveries = {dead_letter(9), dead_letter(8)}; });
+  const Answer answer = ask("GET", "/webhooks/deliveries?state=dead&job=" + job_id('a') + "&limit=1&cursor=10", admin_);
   ASSERT_EQ(answer.status, 200) << answer.body;
   const Json page = body_of(answer);
   ASSERT_EQ(page["deliveries"].size(), 1u);
@@ -56,7 +97,7 @@ TEST(WebhookRoutes, ListDeliveriesWithoutWhatOnlyTheReceiverMayKnow) {
   EXPECT_EQ(page["deliveries"][0]["lastStatus"], 503);
   EXPECT_TRUE(page["deliveries"][0]["nextAttemptAt"].is_null());
   EXPECT_EQ(answer.body.find("secret"), std::string::npos) << answer.body;
-  server.run([](FakeBackend& backend) {
+  server_->run([](FakeBackend& backend) {
     EXPECT_EQ(backend.delivery_filter.state, store::DeliveryState::dead);
     EXPECT_EQ(backend.delivery_filter.job, job_id('a'));
     EXPECT_EQ(backend.delivery_filter.before, 10u);
@@ -64,28 +105,33 @@ TEST(WebhookRoutes, ListDeliveriesWithoutWhatOnlyTheReceiverMayKnow) {
   });
 }
 
-TEST(WebhookRoutes, RefuseAFilterThatIsNone) {
-  const TestServer server;
-  for (const char* query : {"?state=lost", "?job=x", "?limit=0", "?cursor=-1"}) {
-    const Answer answer = test::get(server.port(), std::string("/webhooks/deliveries") + query);
-    EXPECT_EQ(answer.status, 400) << query;
-  }
+TEST_F(WebhookRoutes, AreForAdministrators) {
+  const std::string redeliver = "/webhooks/deliveries/" + job_id('d') + "/redeliver";
+  EXPECT_EQ(ask("GET", "/webhooks/deliveries", "").status, 401);
+  EXPECT_EQ(ask("POST", redeliver, "").status, 401);
+  EXPECT_EQ(ask("GET", "/webhooks/deliveries", reader_).status, 403);
+  EXPECT_EQ(ask("POST", redeliver, reader_).status, 403);
+  server_->run([](FakeBackend& backend) { EXPECT_TRUE(backend.redelivered.empty()); });
 }
 
-TEST(WebhookRoutes, Redeliver) {
-  TestServer server;
+TEST_F(WebhookRoutes, RefuseAFilterThatIsNone) {
+  for (const char* query : {"?state=lost", "?job=x", "?limit=0", "?cursor=-1"})
+    EXPECT_EQ(ask("GET", std::string("/webhooks/deliveries") + query, admin_).status, 400) << query;
+}
+
+TEST_F(WebhookRoutes, Redeliver) {
   const std::string path = "/webhooks/deliveries/" + job_id('d') + "/redeliver";
-  EXPECT_EQ(body_of(post(server, path))["code"], "delivery_not_found");
-  server.run([](FakeBackend& backend) { backend.deliveries = {dead_letter(9)}; });
-  const Answer answer = post(server, path);
+  EXPECT_EQ(body_of(ask("POST", path, admin_))["code"], "delivery_not_found");
+  server_->run([](FakeBackend& backend) { backend.deliveries = {dead_letter(9)}; });
+  const Answer answer = ask("POST", path, admin_);
   EXPECT_EQ(answer.status, 202);
   EXPECT_EQ(body_of(answer)["id"], job_id('d'));
-  server.run([](FakeBackend& backend) { backend.deliveries[0].state = store::DeliveryState::pending; });
-  EXPECT_EQ(post(server, path).status, 409);
-  server.run([](FakeBackend& backend) { EXPECT_EQ(backend.redelivered.size(), 3u); });
+  server_->run([](FakeBackend& backend) { backend.deliveries[0].state = store::DeliveryState::pending; });
+  EXPECT_EQ(ask("POST", path, admin_).status, 409);
+  server_->run([](FakeBackend& backend) { EXPECT_EQ(backend.redelivered.size(), 3u); });
 }
 
-TEST(WebhookRoutes, ASubmissionNamesAReceiverAndItsSecret) {
+TEST(WebhookSubmission, NamesAReceiverAndItsSecret) {
   TestServer server;
   const auto submit = [&](const std::string& type, const std::string& body, const std::string& query = "") {
     Client client(server.port());
