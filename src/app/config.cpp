@@ -58,8 +58,13 @@ std::vector<std::string> apply_one(Config& config, const Setting& setting) {
 /// The first mention of a list or map in a stronger place replaces what a weaker one said.
 void clear_collections(Config& config, const std::string& key) {
   if (key == "skill_roots") config.service.skill_roots.clear();
+  if (key == "tls.names") config.tls.names.clear();
   if (key == "proxies.trusted") config.server.trusted_proxies.clear();
   if (key == "runtimes") config.sandbox.images.clear();
+  if (key == "webhooks.endpoints") config.service.webhooks.endpoints.clear();
+  if (key == "webhooks.secrets") config.service.webhooks.secrets.clear();
+  if (key == "webhooks.ports") config.service.webhooks.ports.clear();
+  if (key == "webhooks.allow_addresses") config.service.webhooks.addresses.allowed.clear();
 }
 
 /// What Kubernetes puts into every pod beside a Service that is called like the program.

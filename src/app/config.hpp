@@ -14,6 +14,13 @@
 
 namespace skill_verifier::app {
 
+/// Where the TLS listener's certificate and key come from; nothing is set: there is none.
+struct TlsSource {
+  std::string certificate, key;    ///< PEM files
+  bool dstack = false;             ///< the guest agent's GetTlsKey instead
+  std::vector<std::string> names;  ///< DNS names in the agent's certificate
+};
+
 /// Everything an operator can set. Strength: defaults, then the YAML file, then the environment, then flags.
 struct Config {
   http::ServerOptions server;
@@ -22,6 +29,7 @@ struct Config {
   attest::DstackOptions dstack;
   bool attestation_enabled = true;
   std::string pccs;  ///< where collateral comes from; empty: Intel's PCS, `off`: nowhere
+  TlsSource tls;
   std::string data_dir = "./data";
   std::size_t key_concurrency = 0;  ///< jobs in sandboxes at once of a key that has no number of its own; 0: no limit
   core::Duration keys_refresh = auth::KeyRingOptions().refresh;

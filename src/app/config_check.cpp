@@ -28,6 +28,30 @@ void check_addresses(const Config& config, Faults& faults) {
     faults.push_back("attestation.dstack: " + endpoint.error().message);
 }
 
+void check_tls(const Config& config, Faults& faults) {
+  const TlsSource& tls = config.tls;
+  if (tls.certificate.empty() != tls.key.empty())
+    faults.emplace_back("tls: certificate and key are given together or not at all");
+  if (tls.dstack && !tls.certificate.empty())
+    faults.emplace_back("tls.dstack: contradicts tls.certificate; the key comes from one of them");
+  const bool any = tls.dstack || !tls.certificate.empty();
+  if (!config.server.plain && !any)
+    faults.emplace_back("listen.plain: is false and TLS is off, so nobody could connect");
+  boost::system::error_code unparsable;
+  boost::asio::ip::make_address(config.server.tls.address, unparsable);
+  if (!config.server.tls.address.empty() && unparsable)
+    faults.push_back("tls.address: '" + core::shorten(config.server.tls.address) + "' is no IP address");
+  for (const auto& [key, file] : {std::pair("tls.certificate", tls.certificate), std::pair("tls.key", tls.key)})
+    if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+      faults.push_back(std::string(key) + ": the file is not there or cannot be read");
+}
+
+void check_webhooks(const Config& config, Faults& faults) {
+  if (config.service.webhooks.ports.empty()) faults.emplace_back("webhooks.ports: no port is permitted");
+  if (const auto rules = service::outbox_rules(config.service.webhooks); !rules)
+    faults.push_back("webhooks: " + rules.error().message);
+}
+
 void check_limits(const Config& config, Faults& faults) {
   const auto& limits = config.service.limits;
   if (limits.skill_bytes + limits.tmp_bytes > limits.memory_bytes)
@@ -74,6 +98,8 @@ Result<void> check_config(const Config& config) {
   if (config.sandbox.pool.min > config.sandbox.pool.max) faults.emplace_back("pool.min: is over pool.max");
   check_addresses(config, faults);
   check_limits(config, faults);
+  check_webhooks(config, faults);
+  check_tls(config, faults);
   check_files(config, faults);
   return faults_error(faults);
 }

@@ -258,6 +258,55 @@ void add_limit_keys(std::vector<Key>& keys) {
   add("package.depth", integer<std::size_t>(1, 64, [](Config& c) -> auto& { return c.service.package.depth; }));
 }
 
+Result<void> apply_address_block(Config& config, std::string_view value) {
+  SKILL_VERIFIER_TRY(auto block, net::parse_address_block(value));
+  config.service.webhooks.addresses.allowed.push_back(block);
+  return {};
+}
+
+Result<void> apply_port_range(Config& config, std::string_view value) {
+  SKILL_VERIFIER_TRY(const auto range, service::parse_port_range(value));
+  config.service.webhooks.ports.push_back(range);
+  return {};
+}
+
+/// The text of a secret is in no message.
+Result<void> apply_webhook_secret(Config& config, std::string_view value) {
+  SKILL_VERIFIER_TRY_VOID(service::parse_webhook_secrets(value));
+  config.service.webhooks.secrets.emplace_back(value);
+  return {};
+}
+
+void add_webhook_keys(std::vector<Key>& keys) {
+  const auto add = [&](std::string_view name, Apply apply, Key::Shape shape = Key::Shape::scalar) {
+    keys.push_back({name, shape, "", std::move(apply)});
+  };
+  using Milliseconds = std::chrono::milliseconds;
+  add("webhooks.submissions", boolean([](Config& c) -> auto& { return c.service.webhooks.submissions; }));
+  add(
+      "webhooks.endpoints",
+      [](Config& c, std::string_view value) -> Result<void> {
+        c.service.webhooks.endpoints.emplace_back(value);
+        return {};
+      },
+      Key::Shape::list);
+  add("webhooks.secrets", apply_webhook_secret, Key::Shape::list);
+  add("webhooks.ports", apply_port_range, Key::Shape::list);
+  add("webhooks.allow_addresses", apply_address_block, Key::Shape::list);
+  add("webhooks.timeout",
+      duration<core::Duration>(100ms, 5min, [](Config& c) -> auto& { return c.service.webhooks.timeout; }));
+  add("webhooks.concurrent",
+      integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.webhooks.concurrent; }));
+  add("webhooks.per_host",
+      integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.webhooks.per_host; }));
+  add("webhooks.retry_first",
+      duration<Milliseconds>(10ms, 1h, [](Config& c) -> auto& { return c.service.webhooks.retry.first; }));
+  add("webhooks.retry_for",
+      duration<Milliseconds>(0ms, 24h * 30, [](Config& c) -> auto& { return c.service.webhooks.retry.give_up; }));
+  add("webhooks.keep",
+      duration<std::chrono::seconds>(1s, 24h * 3650, [](Config& c) -> auto& { return c.service.webhooks.keep; }));
+}
+
 void add_server_keys(std::vector<Key>& keys) {
   using Time = core::Duration;
   const auto add = [&](std::string_view name, Apply apply, std::string_view environment = "",
@@ -266,6 +315,21 @@ void add_server_keys(std::vector<Key>& keys) {
   };
   add("listen.address", text([](Config& c) -> auto& { return c.server.address; }));
   add("listen.port", integer<std::uint16_t>(0, 65'535, [](Config& c) -> auto& { return c.server.port; }), "PORT");
+  add("listen.plain", boolean([](Config& c) -> auto& { return c.server.plain; }));
+  add("tls.certificate", text([](Config& c) -> auto& { return c.tls.certificate; }));
+  add("tls.key", text([](Config& c) -> auto& { return c.tls.key; }));
+  add("tls.dstack", boolean([](Config& c) -> auto& { return c.tls.dstack; }));
+  add(
+      "tls.names",
+      [](Config& c, std::string_view value) -> Result<void> {
+        c.tls.names.emplace_back(value);
+        return {};
+      },
+      "", Key::Shape::list);
+  add("tls.address", text([](Config& c) -> auto& { return c.server.tls.address; }));
+  add("tls.port", integer<std::uint16_t>(0, 65'535, [](Config& c) -> auto& { return c.server.tls.port; }));
+  add("tls.handshake_time",
+      duration<Time>(100ms, 5min, [](Config& c) -> auto& { return c.server.tls.handshake_time; }));
   add("data_dir", text([](Config& c) -> auto& { return c.data_dir; }));
   add("storage", apply_storage);
   add("log.level", apply_log_level);
@@ -335,6 +399,7 @@ const std::vector<Key>& config_keys() {
     add_service_keys(all);
     add_access_keys(all);
     add_limit_keys(all);
+    add_webhook_keys(all);
     return all;
   }();
   return keys;

@@ -11,6 +11,7 @@
 #include "app/commands.hpp"
 #include "app/reload.hpp"
 #include "app/service_manager.hpp"
+#include "app/tls_source.hpp"
 #include "app/wiring.hpp"
 
 namespace skill_verifier::app {
@@ -44,14 +45,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-void reload(Running& running) {
+core::awaitable<void> reload(Running& running) {
   running.manager.reloading();
   auto read = running.reloader.read();
   running.reloads.tried(read.has_value(), running.wiring.clock.now());
   if (!read) {
     log::error("configuration not reloaded", {{"code", read.error().id}, {"message", read.error().message}});
     running.manager.ready("serving; the last reload was refused");
-    return;
+    co_return;
   }
   const Config& config = read->config;
   // What was done is said also where the level, old or new, would hide it.
@@ -61,6 +62,9 @@ void reload(Running& running) {
   running.wiring.sandbox->resize_pools(config.sandbox.pool);
   for (const auto& hook : running.wiring.on_reload)
     hook(config);
+  const auto certificate = co_await running.server.reload();
+  if (!certificate)
+    log::error("certificate not reloaded", {{"code", certificate.error().id}, {"message", certificate.error().message}});
   for (const std::string& key : read->needs_restart)
     log::warn("configuration key needs a restart", {{"key", key}});
   log::info("configuration reloaded",
@@ -73,14 +77,15 @@ core::awaitable<void> serve(Running running, std::string address, Outcome& outco
   auto& [wiring, server, reloader, reloads, manager] = running;
   auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM, SIGHUP);
   auto started = co_await start(wiring);
+  if (started) started = co_await server.reload();
   if (started) started = server.start();
   if (started) {
-    log::info("serving", {{"address", address}, {"port", server.port()}});
+    log::info("serving", {{"address", address}, {"port", server.port()}, {"tls_port", server.tls_port()}});
     manager.ready("serving");
     while (true) {
       const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
       if (!error && signal == SIGHUP) {
-        reload(running);
+        co_await reload(running);
         continue;
       }
       log::info("stopping", {{"signal", signal}});
@@ -123,12 +128,14 @@ int serve_command(const ConfigSource& source, bool check_only) {
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
   http::ServerOptions options = config->server;
+  const Config given = *config;
   auto wiring = wire(std::move(*config));
   if (!wiring) {
     print_error(wiring.error());
     return exit_error;
   }
   Wiring& all = **wiring;
+  options.tls.identity = tls_identity(all.io.get_executor(), all.pool, given);
   ReloadState reloads;
   options.metrics.emplace_back([&reloads](core::MetricsText& out) { reloads.write(out); });
   options.metrics.emplace_back([&all](core::MetricsText& out) { write_metrics(all, out); });

@@ -35,8 +35,9 @@ Result<std::unique_ptr<store::JobStore>> open_store(const Config& config) {
   std::error_code error;
   fs::create_directories(config.data_dir, error);
   if (error) return unusable(config.data_dir, error.message());
-  if (config.memory_storage) return store::open_memory_store(config.data_dir);
-  return store::open_sqlite_store(config.data_dir);
+  SKILL_VERIFIER_TRY(auto rules, service::outbox_rules(config.service.webhooks));
+  if (config.memory_storage) return store::open_memory_store(config.data_dir, std::move(rules));
+  return store::open_sqlite_store(config.data_dir, std::move(rules));
 }
 
 std::unique_ptr<attest::MeteredQuoter> make_quoter(Wiring& wiring, const Config& config) {

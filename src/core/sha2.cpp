@@ -1,6 +1,7 @@
 #include "skill_verifier/core/sha2.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <new>
 
@@ -27,6 +28,14 @@ Digest384 sha384(ByteView bytes) {
 }
 Digest512 sha512(ByteView bytes) {
   return digest<64>(EVP_sha512(), bytes);
+}
+Digest256 hmac_sha256(ByteView key, ByteView bytes) {
+  Digest256 out{};
+  unsigned int size = 0;
+  const auto* done =
+      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes.data(), bytes.size(), out.data(), &size);
+  if (done == nullptr || size != out.size()) throw std::bad_alloc();
+  return out;
 }
 std::string sha256_hex(std::string_view text) {
   return to_hex(sha256(as_bytes(text)));

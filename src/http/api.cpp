@@ -117,7 +117,8 @@ awaitable<Response> Api::dispatch(Request& request, const PathMatch& match) {
     problem.allow = allowed_methods(match);
     co_return refuse(problem, request);
   }
-  if (!match.job_id.empty() && !core::is_job_id(match.job_id)) co_return refuse(job_not_found(match.job_id), request);
+  const bool of_job = match.path.find("{jobId}") != std::string_view::npos;
+  if (of_job && !core::is_job_id(match.job_id)) co_return refuse(job_not_found(match.job_id), request);
   Response response = co_await guarded(route->action, std::string(match.job_id), request);
   co_return response;
 }
@@ -139,7 +140,7 @@ awaitable<Response> Api::admitted(Action action, std::string job_id, Request& re
   request.caller = std::move(*caller);
   if (const auto counted = gate_.admit(request.caller, operation, fields); !counted)
     co_return refuse(counted.error(), request);
-  if (!job_id.empty()) {
+  if (!job_id.empty() && action != Action::redeliver) {
     auto refusal = co_await check_job(job_id, operation, request);
     if (refusal) co_return std::move(*refusal);
   }
@@ -188,6 +189,10 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await show_log(std::string(job_id), request);
     case Action::list_jobs:
       co_return co_await list_jobs(request);
+    case Action::list_deliveries:
+      co_return co_await list_deliveries(request);
+    case Action::redeliver:
+      co_return co_await redeliver(std::string(job_id), request);
     case Action::show_health:
       co_return co_await show_health();
     case Action::show_ready:

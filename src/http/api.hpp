@@ -57,6 +57,10 @@ class Api {
   awaitable<Response> show_service_attestation(Request& request);
   awaitable<Response> show_sarif(std::string id, Request& request);
 
+  // webhook_routes.cpp
+  awaitable<Response> list_deliveries(Request& request);
+  awaitable<Response> redeliver(std::string id, Request& request);
+
   // submit.cpp
   awaitable<Response> submit(Request& request);
   awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form,

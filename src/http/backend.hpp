@@ -22,6 +22,8 @@ struct Backend {
   std::function<awaitable<Result<service::LogPart>>(std::string, std::size_t, core::Duration)> log;
   std::function<awaitable<Result<service::ServiceAttestation>>(std::optional<std::string>)> attestation;
   std::function<awaitable<std::optional<attest::Appraisal>>(store::Job)> appraisal;
+  std::function<awaitable<Result<std::vector<store::Delivery>>>(store::DeliveryFilter)> deliveries;
+  std::function<awaitable<Result<store::Delivery>>(std::string)> redeliver;
   std::function<awaitable<Result<std::string>>(store::Job)> sarif;
   std::function<awaitable<service::Health>()> health;
   std::function<awaitable<Result<store::JobAccess>>(std::string)> access;

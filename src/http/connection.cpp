@@ -14,7 +14,6 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <optional>
 
 #include "skill_verifier/core/bytes.hpp"
@@ -38,6 +37,8 @@ constexpr std::uint64_t kLeastBytesPerSecond = 8u << 10;
 /// at once would reset the connection and could take the answer away from it.
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr std::uint64_t kLingerBytes = 64u << 20;
+/// For the other side's answer to our saying that this is the end, which TLS has.
+constexpr std::chrono::seconds kFarewellTime{2};
 
 SteadyTime now() {
   return std::chrono::steady_clock::now();
@@ -126,17 +127,18 @@ enum class HeadState { ready, malformed, too_large, incomplete };
 }  // namespace
 
 struct Connection::Impl {
-  Impl(asio::ip::tcp::socket socket, ConnectionGroup& group)
+  Impl(std::unique_ptr<ByteStream> given, ConnectionGroup& group)
       : group(group),
-        peer(address_of(socket)),
-        stream(std::move(socket)),
+        stream(std::move(given)),
+        peer(address_of(stream->transport().socket())),
         buffer(group.options.header_bytes + kBodyBlock) {
     // Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
-    stream.socket().async_wait(asio::ip::tcp::socket::wait_error, [watch = watch](const error_code& error) {
-      if (error) return;
-      watch->lost = true;
-      if (watch->working) watch->signal.emit(asio::cancellation_type::terminal);
-    });
+    stream->transport().socket().async_wait(asio::ip::tcp::socket::wait_error,
+                                            [watch = watch](const error_code& error) {
+                                              if (error) return;
+                                              watch->lost = true;
+                                              if (watch->working) watch->signal.emit(asio::cancellation_type::terminal);
+                                            });
   }
 
   awaitable<HeadState> read_head();
@@ -156,8 +158,8 @@ struct Connection::Impl {
   std::string_view pending() const { return {static_cast<const char*>(buffer.cdata().data()), buffer.size()}; }
 
   ConnectionGroup& group;
+  std::unique_ptr<ByteStream> stream;
   const auth::Address peer;
-  beast::tcp_stream stream;
   beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
   std::string head_text;      ///< RequestHead points into it
   std::optional<BodyParser> parser;
@@ -169,8 +171,8 @@ struct Connection::Impl {
   bool unread = false;  ///< something that the client sends will not be read
 };
 
-Connection::Connection(asio::ip::tcp::socket socket, ConnectionGroup& group)
-    : impl_(std::make_unique<Impl>(std::move(socket), group)) {
+Connection::Connection(std::unique_ptr<ByteStream> stream, ConnectionGroup& group)
+    : impl_(std::make_unique<Impl>(std::move(stream), group)) {
   group.open.insert(this);
 }
 Connection::~Connection() {
@@ -178,7 +180,7 @@ Connection::~Connection() {
 }
 
 void Connection::close() {
-  impl_->stream.close();
+  impl_->stream->transport().close();
 }
 
 void Connection::close_if_idle() {
@@ -186,6 +188,8 @@ void Connection::close_if_idle() {
 }
 
 awaitable<void> Connection::run() {
+  const bool opened = co_await impl_->stream->open(impl_->options().tls.handshake_time);
+  if (!opened) co_return;
   bool first = true;
   while (first || !impl_->group.stopping) {
     first = false;
@@ -199,10 +203,18 @@ awaitable<void> Connection::run() {
     }
     if (!again) break;
   }
-  if (impl_->unread && !impl_->group.stopping) co_await impl_->linger();
+  if (impl_->gone) co_return;
+  if (impl_->unread && !impl_->group.stopping) {
+    co_await impl_->linger();
+  } else {
+    impl_->stream->transport().expires_after(kFarewellTime);
+    co_await impl_->stream->end();
+  }
 }
 
 awaitable<void> Connection::refuse(Problem problem) {
+  const bool opened = co_await impl_->stream->open(impl_->options().tls.handshake_time);
+  if (!opened) co_return;
   impl_->idle = false;
   co_await impl_->send_problem(std::move(problem));
   co_await impl_->linger();
@@ -239,7 +251,7 @@ awaitable<HeadState> Connection::Impl::read_head() {
   parser.reset();
   idle = buffer.size() == 0;
   if (idle) buffer.shrink_to_fit();
-  stream.expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
+  stream->transport().expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
   std::size_t scanned = 0;
   while (true) {
     const HeadState state = scan_head(scanned);
@@ -249,10 +261,10 @@ awaitable<HeadState> Connection::Impl::read_head() {
     }
     error_code error;
     const auto space = buffer.prepare(std::min(kReadBlock, options().header_bytes + kReadBlock - buffer.size()));
-    const std::size_t count = co_await stream.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t count = co_await stream->read_some(space, error);
     if (error) co_return HeadState::incomplete;
     buffer.commit(count);
-    if (std::exchange(idle, false)) stream.expires_after(options().header_time);
+    if (std::exchange(idle, false)) stream->transport().expires_after(options().header_time);
   }
 }
 
@@ -320,9 +332,22 @@ Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t
   return {};
 }
 
+/// Gives the parser what has come, or else what comes next; as http::async_read_some does for a Beast stream.
 awaitable<Result<error_code>> Connection::Impl::read_body_piece() {
-  error_code error;
-  co_await beast::http::async_read_some(stream, buffer, *parser, asio::redirect_error(asio::use_awaitable, error));
+  error_code error = beast::http::error::need_more;
+  if (buffer.size() > 0) buffer.consume(parser->put(buffer.data(), error));
+  while (error == beast::http::error::need_more) {
+    error = {};
+    const auto space = buffer.prepare(std::min(kBodyBlock, buffer.max_size() - buffer.size()));
+    const std::size_t count = co_await stream->read_some(space, error);
+    if (error == asio::error::eof) {
+      parser->put_eof(error);
+      break;
+    }
+    if (error) break;
+    buffer.commit(count);
+    buffer.consume(parser->put(buffer.data(), error));
+  }
   if (error == asio::error::operation_aborted) co_return Error(Errc::cancelled, "the body is no longer waited for");
   co_return error;
 }
@@ -342,7 +367,7 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
   body.more = true;
   while (!parser->is_done() && body.size == block.size()) {
     // The stream's own time limit would close the socket, and the client would never learn why.
-    stream.expires_never();
+    stream->transport().expires_never();
     const auto limit_of_piece = std::min<core::Duration>(options().body_idle, body_deadline - now());
     auto reading = read_body_piece();
     const auto read = co_await core::with_deadline(std::move(reading), limit_of_piece, "request body");
@@ -388,10 +413,10 @@ awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view
   const std::uint64_t bytes = first.size() + second.size();
   const SteadyTime deadline = now() + options().write_time + std::chrono::seconds(bytes / kLeastBytesPerSecond);
   while (!first.empty() || !second.empty()) {
-    stream.expires_at(std::min(now() + options().write_time, deadline));
+    stream->transport().expires_at(std::min(now() + options().write_time, deadline));
     const std::array<asio::const_buffer, 2> pieces{asio::buffer(first), asio::buffer(second)};
     error_code error;
-    std::size_t count = co_await stream.async_write_some(pieces, asio::redirect_error(asio::use_awaitable, error));
+    std::size_t count = co_await stream->write_some(pieces, error);
     if (error) co_return false;
     const std::size_t of_first = std::min(count, first.size());
     first.remove_prefix(of_first);
@@ -401,14 +426,14 @@ awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view
 }
 
 awaitable<void> Connection::Impl::linger() {
-  error_code error;
-  stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
-  if (error) co_return;
-  stream.expires_after(kLingerTime);
+  beast::tcp_stream& transport = stream->transport();
+  transport.expires_after(kLingerTime);
+  co_await stream->end();
   block.resize(kBodyBlock);
+  error_code error;
   for (std::uint64_t total = 0; total < kLingerBytes;) {
     const std::size_t count =
-        co_await stream.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, error));
+        co_await transport.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return;
     total += count;
   }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <set>
 
 #include "http/api.hpp"
+#include "http/byte_stream.hpp"
 
 namespace skill_verifier::http {
 
@@ -21,12 +21,12 @@ struct ConnectionGroup {
 /// One accepted socket. Requests are answered one after the other; what a client sends ahead waits in the kernel.
 class Connection {
  public:
-  Connection(core::asio::ip::tcp::socket socket, ConnectionGroup& group);
+  Connection(std::unique_ptr<ByteStream> stream, ConnectionGroup& group);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Serves requests until one side has had enough.
+  /// Serves requests until one side has had enough; over TLS, once the handshake has succeeded in time.
   awaitable<void> run();
   /// Answers with a problem before any request has been read, and closes.
   awaitable<void> refuse(Problem problem);

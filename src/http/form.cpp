@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "http/query.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -23,11 +24,19 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::array<std::string_view, 6>, 3> kMembers = {
-      {{"skillPath", "nonce", "version", "name", "discover", "visibility"},
-       {"skill", "nonce", "version", "name", "discover", "visibility"},
-       {"filename", "nonce", "version", "name", "discover", "visibility"}}};
-  const auto& known = kMembers.at(static_cast<std::size_t>(place));
+  constexpr std::array<std::string_view, 8> kJson = {"skillPath", "nonce",      "version", "name",
+                                                     "discover",  "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 8> kForm = {"skill",    "nonce",      "version", "name",
+                                                     "discover", "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 7> kQuery = {"filename", "nonce",      "version", "name",
+                                                      "discover", "visibility", "webhook"};
+  if (place == MemberPlace::query && name == "webhookSecret")
+    return Error(Errc::invalid_argument, "member_unknown", "webhookSecret must not stand in a URL, which proxies log",
+                 "send it as a form field or in a JSON body");
+  const std::span<const std::string_view> known = place == MemberPlace::json ? std::span<const std::string_view>(kJson)
+                                                  : place == MemberPlace::form
+                                                      ? std::span<const std::string_view>(kForm)
+                                                      : std::span<const std::string_view>(kQuery);
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   return Error(
       Errc::invalid_argument, "member_unknown",
@@ -46,13 +55,15 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
                    fmt::format("visibility is '{}', must be public or private", core::shorten(value)));
     return set_once(form.is_private, name, value == "private");
   }
+  if (name == "webhook") return set_once(form.webhook, name, std::move(value));
+  if (name == "webhookSecret") return set_once(form.webhook_secret, name, std::move(value));
   if (name == "filename") return set_once(form.filename, name, std::move(value));
   return set_once(form.skill_path, name, std::move(value));
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  const bool may_be_blank =
-      name == "nonce" || name == "version" || name == "name" || name == "discover" || name == "visibility";
+  const bool may_be_blank = name == "nonce" || name == "version" || name == "name" || name == "discover" ||
+                            name == "visibility" || name == "webhook" || name == "webhookSecret";
   if (value.empty() && may_be_blank) return {};
   if (name != "discover") return set_member(form, name, std::move(value), place);
   SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));

@@ -89,13 +89,17 @@ auth::Operation operation_of(Action action) {
     case Action::show_log:
     case Action::show_sarif:
       return auth::Operation::read;
+    case Action::list_deliveries:
+    case Action::redeliver:
+      return auth::Operation::admin;
   }
   return auth::Operation::admin;
 }
 
 Gate::Gate(const ServerOptions& options)
     : options_(options),
-      on_loopback_(listens_on_loopback(options.address)),
+      on_loopback_(listens_on_loopback(options.address) &&
+                   (options.tls.address.empty() || listens_on_loopback(options.tls.address))),
       key_requests_(kMostClients),
       key_submissions_(kMostClients),
       address_requests_(kMostClients),

@@ -95,36 +95,43 @@ struct Listener::Impl {
       : options(std::move(given)),
         api(executor, std::move(backend), pool, clock, std::move(spool), options),
         group{api, options, {}, false},
-        acceptor(executor),
+        plain(executor),
+        tls(executor),
         tasks(executor) {
     api.connections = [this] { return serving.total(); };
   }
 
-  Result<void> listen();
-  awaitable<void> accept_connections();
-  void admit(tcp::socket socket);
-  awaitable<void> serve(tcp::socket socket, ConnectionCounts::Slot slot);
-  awaitable<void> refuse(tcp::socket socket, Problem problem, ConnectionCounts::Slot slot);
+  struct Door {
+    explicit Door(asio::any_io_executor executor) : acceptor(std::move(executor)) {}
+    tcp::acceptor acceptor;
+    std::uint16_t port = 0;
+  };
+
+  Result<void> listen(Door& door, const std::string& address, std::uint16_t port) const;
+  awaitable<void> accept_connections(Door& door);
+  void admit(std::unique_ptr<ByteStream> stream, std::string address);
+  awaitable<void> serve(std::unique_ptr<ByteStream> stream, ConnectionCounts::Slot slot);
+  awaitable<void> refuse(std::unique_ptr<ByteStream> stream, Problem problem, ConnectionCounts::Slot slot);
 
   ServerOptions options;
   Api api;
   ConnectionGroup group;
   ConnectionCounts serving, refusing;
-  tcp::acceptor acceptor;
-  std::uint16_t port = 0;
+  Door plain, tls;
+  std::shared_ptr<TlsContext> context;  ///< for handshakes from now on
   core::TaskGroup tasks;
 };
 
-Result<void> Listener::Impl::listen() {
-  const auto failed = [this](const error_code& error) {
-    return Error(
-        Errc::unavailable, "listen_failed",
-        fmt::format("cannot listen on {} port {}: {}", core::shorten(options.address), options.port, error.message()));
+Result<void> Listener::Impl::listen(Door& door, const std::string& text, std::uint16_t port) const {
+  const auto failed = [&](const error_code& error) {
+    return Error(Errc::unavailable, "listen_failed",
+                 fmt::format("cannot listen on {} port {}: {}", core::shorten(text), port, error.message()));
   };
   error_code error;
-  const auto address = asio::ip::make_address(options.address, error);
+  const auto address = asio::ip::make_address(text, error);
   if (error) return failed(error);
-  const tcp::endpoint endpoint(address, options.port);
+  const tcp::endpoint endpoint(address, port);
+  tcp::acceptor& acceptor = door.acceptor;
   acceptor.open(endpoint.protocol(), error);
   if (error) return failed(error);
   acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -135,11 +142,12 @@ Result<void> Listener::Impl::listen() {
     acceptor.close(ignored);
     return failed(error);
   }
-  port = acceptor.local_endpoint(error).port();
+  door.port = acceptor.local_endpoint(error).port();
   return {};
 }
 
-awaitable<void> Listener::Impl::accept_connections() {
+awaitable<void> Listener::Impl::accept_connections(Door& door) {
+  tcp::acceptor& acceptor = door.acceptor;
   while (acceptor.is_open() && !group.stopping) {
     tcp::socket socket(acceptor.get_executor());
     error_code error;
@@ -153,12 +161,13 @@ awaitable<void> Listener::Impl::accept_connections() {
     }
     socket.set_option(tcp::no_delay(true), error);
     notice_loss(socket);
-    admit(std::move(socket));
+    std::string address = address_key(socket);
+    auto stream = &door == &tls ? tls_stream(std::move(socket), context) : plain_stream(std::move(socket));
+    admit(std::move(stream), std::move(address));
   }
 }
 
-void Listener::Impl::admit(tcp::socket socket) {
-  std::string address = address_key(socket);
+void Listener::Impl::admit(std::unique_ptr<ByteStream> stream, std::string address) {
   std::optional<Problem> problem;
   if (serving.total() >= options.connections) {
     problem.emplace(503, "too_many_connections", fmt::format("all {} connections are in use", options.connections));
@@ -167,24 +176,25 @@ void Listener::Impl::admit(tcp::socket socket) {
                     fmt::format("one address may have {} connections", options.connections_per_address));
   }
   if (!problem) {
-    tasks.spawn("http connection", serve(std::move(socket), ConnectionCounts::Slot(serving, std::move(address))));
+    tasks.spawn("http connection", serve(std::move(stream), ConnectionCounts::Slot(serving, std::move(address))));
     return;
   }
   if (refusing.total() >= kMaxRefusals) return;
   problem->retry_after = kRetryAfter;
   ConnectionCounts::Slot slot(refusing, std::move(address));
-  tasks.spawn("http refusal", refuse(std::move(socket), std::move(*problem), std::move(slot)));
+  tasks.spawn("http refusal", refuse(std::move(stream), std::move(*problem), std::move(slot)));
 }
 
-awaitable<void> Listener::Impl::serve(tcp::socket socket, ConnectionCounts::Slot slot) {
+awaitable<void> Listener::Impl::serve(std::unique_ptr<ByteStream> stream, ConnectionCounts::Slot slot) {
   const ConnectionCounts::Slot held(std::move(slot));
-  Connection connection(std::move(socket), group);
+  Connection connection(std::move(stream), group);
   co_await connection.run();
 }
 
-awaitable<void> Listener::Impl::refuse(tcp::socket socket, Problem problem, ConnectionCounts::Slot slot) {
+awaitable<void> Listener::Impl::refuse(std::unique_ptr<ByteStream> stream, Problem problem,
+                                       ConnectionCounts::Slot slot) {
   const ConnectionCounts::Slot held(std::move(slot));
-  Connection connection(std::move(socket), group);
+  Connection connection(std::move(stream), group);
   co_await connection.refuse(std::move(problem));
 }
 
@@ -194,9 +204,26 @@ Listener::Listener(asio::any_io_executor executor, core::WorkPool& pool, Backend
                                    std::move(options))) {}
 Listener::~Listener() = default;
 
+awaitable<Result<void>> Listener::reload() {
+  if (!impl_->options.tls.identity) co_return Result<void>();
+  auto identity = co_await impl_->options.tls.identity();
+  if (!identity) co_return identity.error();
+  auto context = make_tls_context(*identity);
+  if (!context) co_return context.error();
+  impl_->context = std::move(*context);
+  core::log::info("certificate loaded", {{"expires", expiry_of(*impl_->context)}});
+  co_return Result<void>();
+}
+
 Result<void> Listener::start() {
-  if (auto listening = impl_->listen(); !listening) return listening;
-  impl_->tasks.spawn("http listener", impl_->accept_connections());
+  const ServerOptions& options = impl_->options;
+  const bool tls = static_cast<bool>(options.tls.identity);
+  if (tls && !impl_->context) return Error(Errc::internal, "tls_not_loaded", "the TLS listener has no certificate yet");
+  if (options.plain) SKILL_VERIFIER_TRY_VOID(impl_->listen(impl_->plain, options.address, options.port));
+  const std::string& address = options.tls.address.empty() ? options.address : options.tls.address;
+  if (tls) SKILL_VERIFIER_TRY_VOID(impl_->listen(impl_->tls, address, options.tls.port));
+  if (options.plain) impl_->tasks.spawn("http listener", impl_->accept_connections(impl_->plain));
+  if (tls) impl_->tasks.spawn("https listener", impl_->accept_connections(impl_->tls));
   return {};
 }
 
@@ -220,13 +247,18 @@ void Listener::reconfigure(const ServerOptions& wanted) {
 }
 
 std::uint16_t Listener::port() const {
-  return impl_->port;
+  return impl_->plain.port;
+}
+
+std::uint16_t Listener::tls_port() const {
+  return impl_->tls.port;
 }
 
 awaitable<void> Listener::stop(core::Duration grace) {
   impl_->group.stopping = true;
   error_code ignored;
-  impl_->acceptor.close(ignored);
+  impl_->plain.acceptor.close(ignored);
+  impl_->tls.acceptor.close(ignored);
   for (Connection* connection : impl_->group.open)
     connection->close_if_idle();
   bool ended = co_await impl_->tasks.wait(grace);

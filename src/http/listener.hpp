@@ -18,9 +18,11 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  awaitable<Result<void>> reload();
   Result<void> start();
   void reconfigure(const ServerOptions& wanted);
   std::uint16_t port() const;
+  std::uint16_t tls_port() const;
   awaitable<void> stop(core::Duration grace);
 
  private:

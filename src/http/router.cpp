@@ -3,7 +3,6 @@
 namespace skill_verifier::http {
 namespace {
 
-constexpr std::string_view kJobId = "{jobId}";
 constexpr std::string_view kAllMethods = "GET, HEAD, POST, DELETE, OPTIONS";
 
 constexpr Route kRoutes[] = {
@@ -17,6 +16,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/attestation", Action::show_service_attestation},
     {"GET", "/attestation/{jobId}", Action::show_attestation},
     {"GET", "/jobs", Action::list_jobs},
+    {"GET", "/webhooks/deliveries", Action::list_deliveries},
+    {"POST", "/webhooks/deliveries/{deliveryId}/redeliver", Action::redeliver},
     {"GET", "/health", Action::show_health},
     {"GET", "/ready", Action::show_ready},
     {"GET", "/metrics", Action::show_metrics},
@@ -24,9 +25,9 @@ constexpr Route kRoutes[] = {
     {"GET", "/openapi.json", Action::show_openapi},
 };
 
-/// The job id when `path` has the shape of `pattern`.
+/// The id when `path` has the shape of `pattern`.
 std::optional<std::string_view> match_pattern(std::string_view pattern, std::string_view path) {
-  const auto hole = pattern.find(kJobId);
+  const auto hole = pattern.find('{');
   if (hole == std::string_view::npos) {
     if (pattern != path) return std::nullopt;
     return std::string_view();
@@ -34,7 +35,7 @@ std::optional<std::string_view> match_pattern(std::string_view pattern, std::str
   if (!path.starts_with(pattern.substr(0, hole))) return std::nullopt;
   path.remove_prefix(hole);
   const std::string_view id = path.substr(0, path.find('/'));
-  if (id.empty() || path.substr(id.size()) != pattern.substr(hole + kJobId.size())) return std::nullopt;
+  if (id.empty() || path.substr(id.size()) != pattern.substr(pattern.find('}') + 1)) return std::nullopt;
   return id;
 }
 

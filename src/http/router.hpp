@@ -17,6 +17,8 @@ enum class Action {
   show_sarif,
   show_log,
   list_jobs,
+  list_deliveries,
+  redeliver,
   show_health,
   show_ready,
   show_metrics,
@@ -27,14 +29,14 @@ enum class Action {
 /// HEAD is answered wherever GET is, OPTIONS everywhere; neither has a row.
 struct Route {
   std::string_view method;
-  std::string_view path;  ///< as in the OpenAPI document: `{jobId}` stands for one segment
+  std::string_view path;  ///< as in the OpenAPI document: `{jobId}` and `{deliveryId}` stand for one segment
   Action action;
 };
 std::span<const Route> routes();
 
 struct PathMatch {
   std::string_view path;    ///< that of the rows which fit
-  std::string_view job_id;  ///< empty where the path has none
+  std::string_view job_id;  ///< or a delivery's, which has the same form; empty where the path has none
 };
 /// Nothing when no row fits. A segment is taken as sent: job ids need no percent-encoding.
 std::optional<PathMatch> match_path(std::string_view path);

@@ -19,6 +19,8 @@ Backend backend_of(service::Service& service) {
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
+  backend.deliveries = [&service](store::DeliveryFilter filter) { return service.deliveries(std::move(filter)); };
+  backend.redeliver = [&service](std::string id) { return service.redeliver(std::move(id)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.write_metrics = [&service](core::MetricsText& out) { service.write_metrics(out); };
@@ -40,6 +42,9 @@ Server::Server(core::asio::any_io_executor executor, core::WorkPool& pool, servi
     : impl_(std::make_unique<Impl>(std::move(executor), pool, service, clock, std::move(spool), std::move(options))) {}
 Server::~Server() = default;
 
+awaitable<Result<void>> Server::reload() {
+  return impl_->listener.reload();
+}
 Result<void> Server::start() {
   return impl_->listener.start();
 }
@@ -48,6 +53,9 @@ void Server::reconfigure(const ServerOptions& wanted) {
 }
 std::uint16_t Server::port() const {
   return impl_->listener.port();
+}
+std::uint16_t Server::tls_port() const {
+  return impl_->listener.tls_port();
 }
 awaitable<void> Server::stop(core::Duration grace) {
   return impl_->listener.stop(grace);

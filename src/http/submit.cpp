@@ -50,6 +50,8 @@ service::Submission to_submission(SubmissionForm form, const Request& request) {
   submission.name = std::move(form.name);
   submission.discover = form.discover.value_or(false);
   submission.is_private = form.is_private.value_or(false);
+  submission.webhook = std::move(form.webhook);
+  submission.webhook_secret = std::move(form.webhook_secret);
   submission.request_id = request.id;
   submission.trace_id = request.trace.trace_id;
   return submission;
@@ -67,13 +69,14 @@ Result<SubmissionForm> parse_query_form(std::string_view text) {
 /// Members of a JSON body join those of the query; the same one in both places is refused.
 Result<SubmissionForm> merge(SubmissionForm query, SubmissionForm body) {
   if ((query.nonce && body.nonce) || (query.version && body.version) || (query.name && body.name) ||
-      (query.discover && body.discover) || (query.is_private && body.is_private))
+      (query.discover && body.discover) || (query.is_private && body.is_private) || (query.webhook && body.webhook))
     return Error(Errc::invalid_argument, "member_duplicate", "a member is given in the body and in the query");
   if (!body.nonce) body.nonce = std::move(query.nonce);
   if (!body.version) body.version = std::move(query.version);
   if (!body.name) body.name = std::move(query.name);
   if (!body.discover) body.discover = query.discover;
   if (!body.is_private) body.is_private = query.is_private;
+  if (!body.webhook) body.webhook = std::move(query.webhook);
   body.filename = std::move(query.filename);
   return body;
 }

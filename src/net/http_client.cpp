@@ -210,10 +210,11 @@ class UpgradedStream final : public Stream {
 }  // namespace
 
 struct HttpClient::Impl {
-  Impl(asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits)
+  Impl(asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits, ConnectOptions connecting)
       : executor(std::move(executor)),
         endpoint(std::move(endpoint)),
         limits(limits),
+        connecting(std::move(connecting)),
         pool(std::make_shared<Pool>(limits.idle_connections)) {}
 
   Call new_call(Request request, Duration limit) const {
@@ -230,12 +231,12 @@ struct HttpClient::Impl {
     std::unique_ptr<Transport> transport = fresh ? nullptr : pool->take();
     const bool reused = transport != nullptr;
     if (!transport) {
-      if (endpoint.kind == Endpoint::Kind::tls && !tls) {
+      if (endpoint.kind == Endpoint::Kind::tls && !connecting.tls) {
         auto made = make_tls_context();
         if (!made) co_return std::move(made).error();
-        tls = std::move(*made);
+        connecting.tls = std::move(*made);
       }
-      auto connected = co_await connect(executor, endpoint, tls, limits.connect);
+      auto connected = co_await connect(executor, endpoint, connecting, limits.connect);
       if (!connected) co_return std::move(connected).error();
       transport = std::move(*connected);
     }
@@ -311,12 +312,13 @@ struct HttpClient::Impl {
   asio::any_io_executor executor;
   Endpoint endpoint;
   ClientLimits limits;
-  std::shared_ptr<TlsContext> tls;
+  ConnectOptions connecting;
   std::shared_ptr<Pool> pool;
 };
 
-HttpClient::HttpClient(asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(executor), std::move(endpoint), limits)) {}
+HttpClient::HttpClient(asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits,
+                       ConnectOptions connecting)
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(endpoint), limits, std::move(connecting))) {}
 HttpClient::~HttpClient() = default;
 
 const Endpoint& HttpClient::endpoint() const {

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -177,18 +178,40 @@ awaitable<Result<Socket>> connect_any(asio::any_io_executor executor, std::vecto
   co_return last;
 }
 
+/// Leaves the addresses that may be connected to. The check's last refusal when there is none.
+Result<void> keep_allowed(std::vector<SocketEndpoint>& addresses, const ConnectOptions& options) {
+  if (!options.check) return {};
+  Result<void> refusal;
+  std::erase_if(addresses, [&](const SocketEndpoint& address) {
+    asio::ip::tcp::endpoint endpoint;
+    endpoint.resize(address.size());
+    std::memcpy(endpoint.data(), address.data(), address.size());
+    auto checked = options.check(endpoint.address());
+    const bool refused = !checked;
+    if (refused) refusal = std::move(checked);
+    return refused;
+  });
+  return addresses.empty() ? refusal : Result<void>();
+}
+
 awaitable<Result<std::unique_ptr<Transport>>> open_transport(asio::any_io_executor executor, Endpoint endpoint,
-                                                             std::shared_ptr<TlsContext> tls,
+                                                             ConnectOptions options,
                                                              steady_clock::time_point deadline) {
   auto addresses = co_await addresses_of(executor, endpoint, until(deadline));
   if (!addresses) co_return std::move(addresses).error();
+  const bool tcp = endpoint.kind != Endpoint::Kind::unix_socket;
+  if (tcp) {
+    auto kept = keep_allowed(*addresses, options);
+    if (!kept) co_return std::move(kept).error();
+  }
   auto socket = co_await connect_any(std::move(executor), std::move(*addresses), deadline);
   if (!socket) co_return std::move(socket).error();
-  if (endpoint.kind != Endpoint::Kind::unix_socket) {
+  if (tcp) {
     error_code ignored;
     socket->set_option(asio::ip::tcp::no_delay(true), ignored);
   }
-  if (tls) co_return co_await start_tls(std::move(*socket), endpoint.host, std::move(tls), until(deadline));
+  if (endpoint.kind == Endpoint::Kind::tls)
+    co_return co_await start_tls(std::move(*socket), endpoint.host, std::move(options.tls), until(deadline));
   std::unique_ptr<Transport> plain = std::make_unique<SocketTransport>(std::move(*socket));
   co_return plain;
 }
@@ -196,10 +219,10 @@ awaitable<Result<std::unique_ptr<Transport>>> open_transport(asio::any_io_execut
 }  // namespace
 
 awaitable<Result<std::unique_ptr<Transport>>> connect(asio::any_io_executor executor, Endpoint endpoint,
-                                                      std::shared_ptr<TlsContext> tls, Duration limit) {
+                                                      ConnectOptions options, Duration limit) {
   const std::string name = describe(endpoint);
-  auto transport =
-      co_await open_transport(std::move(executor), std::move(endpoint), std::move(tls), steady_clock::now() + limit);
+  auto transport = co_await open_transport(std::move(executor), std::move(endpoint), std::move(options),
+                                           steady_clock::now() + limit);
   if (transport) co_return transport;
   co_return core::with_context(std::move(transport).error(), "connect to " + name);
 }

@@ -23,14 +23,10 @@ class Transport : public Stream {
   virtual bool quiet() = 0;
 };
 
-/// What every TLS connection of one client shares.
-class TlsContext;
-/// Loads the system's CA certificates. Errors: unavailable `tls_setup_failed`.
-Result<std::shared_ptr<TlsContext>> make_tls_context();
-
-/// Opens a connection; `tls` is null unless the endpoint is a TLS one. Errors: unavailable `connect_failed`, cancelled.
+/// Opens a connection; the options' `tls` is set when the endpoint is a TLS one. Errors: unavailable `connect_failed`,
+/// cancelled, and those of the options' check.
 awaitable<Result<std::unique_ptr<Transport>>> connect(core::asio::any_io_executor executor, Endpoint endpoint,
-                                                      std::shared_ptr<TlsContext> tls, Duration limit);
+                                                      ConnectOptions options, Duration limit);
 /// The TLS part of connect: verifies the certificate chain and that it names `host`.
 awaitable<Result<std::unique_ptr<Transport>>> start_tls(Socket socket, std::string host,
                                                         std::shared_ptr<TlsContext> tls, Duration limit);

@@ -176,6 +176,27 @@ Result<void> check_submission(const Submission& submission) {
   return {};
 }
 
+Result<std::optional<store::Webhook>> webhook_of(const Submission& submission, const WebhookOptions& options) {
+  if (!submission.webhook) {
+    if (submission.webhook_secret)
+      return Error{Errc::invalid_argument, "webhook_invalid", "a webhookSecret is given without a webhook",
+                   "name the URL as the member webhook"};
+    return std::optional<store::Webhook>();
+  }
+  if (!options.submissions)
+    return Error{Errc::rejected, "webhooks_disabled", "this service takes no webhooks from submissions",
+                 "wait with GET /verify/{jobId}?wait=30 instead"};
+  SKILL_VERIFIER_TRY(auto webhook, parse_webhook(*submission.webhook, options));
+  if (submission.webhook_secret) {
+    SKILL_VERIFIER_TRY_VOID(parse_webhook_secrets(*submission.webhook_secret));
+    webhook.secrets = *submission.webhook_secret;
+  } else if (options.secrets.empty()) {
+    return Error{Errc::invalid_argument, "webhook_secret_missing", "there is no secret to sign the webhook with",
+                 "give one as the member webhookSecret: echo whsec_$(head -c 32 /dev/urandom | base64)"};
+  }
+  return std::optional(std::move(webhook));
+}
+
 Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options, const fs::path& spool,
                            const fs::path& pack, KnownPackages& known) {
   const SpoolFile archive(submission.archive.value_or(fs::path()));

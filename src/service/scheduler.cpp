@@ -28,13 +28,15 @@ bool is_passing(const Error& fault) {
 }  // namespace
 
 Scheduler::Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store,
-                     JobRunner& runner, ServiceMetrics& metrics, const ServiceOptions& options)
+                     JobRunner& runner, ServiceMetrics& metrics, const ServiceOptions& options,
+                     std::function<void()> changed)
     : executor_(executor),
       clock_(clock),
       store_(store),
       runner_(runner),
       metrics_(metrics),
       options_(options),
+      changed_(std::move(changed)),
       idle_(executor),
       stopped_(executor),
       pauses_(executor) {}
@@ -159,6 +161,7 @@ core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
     co_return none;
   }
   entry->begun = true;
+  changed_();
   if (entry->request_id.empty()) {
     entry->request_id = request_id_of(job->request);
     entry->traced = trace_of(job->request);
@@ -259,6 +262,7 @@ core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outc
   entry->watch.stop();
   timings_.keep(entry->id, entry->watch.timing);
   if (finished) {
+    changed_();
     metrics_.ended(outcome.state, entry->watch.timing);
     log::info("job ended", {{"job", entry->id},
                             {"request", entry->request_id},

@@ -18,8 +18,9 @@ namespace skill_verifier::service {
 /// its changes of state in the store are made here only.
 class Scheduler {
  public:
+  /// `changed` is called after the store has written that a job began or ended.
   Scheduler(core::asio::any_io_executor executor, const core::Clock& clock, store::JobStore& store, JobRunner& runner,
-            ServiceMetrics& metrics, const ServiceOptions& options);
+            ServiceMetrics& metrics, const ServiceOptions& options, std::function<void()> changed);
 
   /// Room for one more job in the queue, kept while its package is being read.
   class Place {
@@ -99,6 +100,7 @@ class Scheduler {
   JobRunner& runner_;
   ServiceMetrics& metrics_;
   const ServiceOptions& options_;
+  const std::function<void()> changed_;
 
   std::unordered_map<std::string, EntryPtr> entries_;
   FairQueue queue_;

@@ -14,6 +14,7 @@
 #include "service/self_description.hpp"
 #include "service/service_metrics.hpp"
 #include "service/spool_file.hpp"
+#include "service/webhook_sender.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
 
@@ -59,7 +60,8 @@ struct Service::Impl {
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
         runner(executor, pool, clock, store, sandbox, quoter, evidence, metrics, options),
-        scheduler(executor, clock, store, runner, metrics, options),
+        webhooks(executor, clock, store.outbox(), options.webhooks, options.verifier),
+        scheduler(executor, clock, store, runner, metrics, options, [this] { webhooks.wake(); }),
         intake(executor, kIntakesAtOnce),
         known(store.spool() / "known", options.known_package_bytes),
         housekeeping(executor),
@@ -85,6 +87,7 @@ struct Service::Impl {
   QuoteEvidence evidence;
   ServiceMetrics metrics;
   JobRunner runner;
+  WebhookSender webhooks;
   Scheduler scheduler;
   core::Semaphore intake;
   KnownPackages known;
@@ -113,6 +116,7 @@ awaitable<Result<void>> Service::start() {
     auto resumed = co_await impl_->resume(job);
     if (!resumed) co_return resumed;
   }
+  impl_->webhooks.start();
   impl_->housekeeping.spawn("retention", impl_->tidy_regularly());
   co_return Result<void>{};
 }
@@ -146,6 +150,7 @@ awaitable<void> Service::stop() {
   impl_->housekeeping.cancel();
   co_await impl_->attestor.stop();
   co_await impl_->scheduler.stop();
+  co_await impl_->webhooks.stop();
   co_await impl_->housekeeping.wait(kHousekeepingLimit);
 }
 
@@ -194,6 +199,9 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   store::Job job;
   job.id = std::move(id);
   const std::string request_id = submission.request_id, trace_id = submission.trace_id;
+  auto webhook = webhook_of(submission, options.webhooks);
+  if (!webhook) co_return webhook.error();
+  job.webhook = std::move(*webhook);
   job.owner = submission.owner;
   job.is_private = submission.is_private;
   auto request = co_await read(std::move(submission), pack);
@@ -275,6 +283,18 @@ awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::st
 
 awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
   co_return co_await impl_->evidence.of_job(std::move(job.result));
+}
+
+awaitable<Result<std::vector<store::Delivery>>> Service::deliveries(store::DeliveryFilter filter) {
+  co_return co_await impl_->store.outbox().list(std::move(filter));
+}
+
+awaitable<Result<store::Delivery>> Service::redeliver(std::string id) {
+  auto delivery = co_await impl_->store.outbox().redeliver(std::move(id), impl_->clock.now());
+  if (!delivery) co_return delivery.error();
+  log::info("webhook to be redelivered", {{"job", delivery->job}, {"delivery", delivery->id}});
+  impl_->webhooks.wake();
+  co_return delivery;
 }
 
 awaitable<Result<std::string>> Service::sarif(store::Job job) {

@@ -14,6 +14,25 @@ Error job_exists(const std::string& id) {
   return {Errc::conflict, "job_exists", fmt::format("there is a job '{}' already", core::shorten(id))};
 }
 
+Error delivery_not_found(const std::string& id) {
+  return {Errc::not_found, "delivery_not_found", fmt::format("there is no delivery '{}'", core::shorten(id))};
+}
+
+Error delivery_pending(const std::string& id) {
+  return {Errc::conflict, "delivery_pending", fmt::format("delivery {} is still being tried", core::shorten(id))};
+}
+
+std::string_view event_of(JobState state) {
+  switch (state) {
+    case JobState::completed:
+      return "job.completed";
+    case JobState::cancelled:
+      return "job.cancelled";
+    default:
+      return "job.failed";
+  }
+}
+
 Error job_not_final(const std::string& id, JobState state) {
   return {Errc::conflict, "job_state_conflict",
           fmt::format("job {} is {} and cannot be removed", core::shorten(id), to_string(state)), "cancel it first"};

@@ -9,6 +9,7 @@
 #include "skill_verifier/store/job_store.hpp"
 #include "store/errors.hpp"
 #include "store/files.hpp"
+#include "store/memory_outbox.hpp"
 
 namespace skill_verifier::store {
 namespace {
@@ -48,7 +49,8 @@ JobSummary summary_of(const Job& job) {
 
 class MemoryStore final : public JobStore {
  public:
-  explicit MemoryStore(const fs::path& parent) : directory_(parent), files_(directory_.path()) {
+  MemoryStore(const fs::path& parent, OutboxRules rules)
+      : directory_(parent), files_(directory_.path()), outbox_(std::move(rules)) {
     if (auto opened = files_.open(); !opened)
       throw fs::filesystem_error(opened.error().message, directory_.path(), std::make_error_code(std::errc::io_error));
     for (const JobState state :
@@ -65,6 +67,7 @@ class MemoryStore final : public JobStore {
     if (auto adopted = files_.adopt(pack, job.id); !adopted) co_return adopted.error();
     job = as_inserted(std::move(job));
     job.sequence = ++last_sequence_;
+    if (job.webhook) outbox_.add_webhook(job.sequence, *std::exchange(job.webhook, std::nullopt));
     sequences_[job.id] = job.sequence;
     jobs_[job.sequence] = job;
     ++counts_[job.state];
@@ -107,6 +110,7 @@ class MemoryStore final : public JobStore {
     if (auto moved = move(*job, JobState::running); !moved) co_return moved.error();
     ++job->attempt;
     job->started_at = now;
+    outbox_.add_messages(kStarted, *job, now);
     co_return *job;
   }
 
@@ -131,6 +135,7 @@ class MemoryStore final : public JobStore {
     logs_[job->sequence] = std::move(outcome.log);
     job->has_pack = false;
     files_.discard(id);
+    outbox_.add_messages(event_of(outcome.state), *job, outcome.completed_at);
     co_return Result<void>{};
   }
 
@@ -192,6 +197,7 @@ class MemoryStore final : public JobStore {
   }
 
   awaitable<Result<void>> check() override { co_return files_.sync_packs(); }
+  Outbox& outbox() override { return outbox_; }
 
  private:
   Job* look_up(const std::string& id) {
@@ -213,11 +219,13 @@ class MemoryStore final : public JobStore {
     sequences_.erase(job->second.id);
     logs_.erase(sequence);
     collaterals_.erase(sequence);
+    outbox_.drop_webhook(sequence);
     jobs_.erase(job);
   }
 
   TemporaryDirectory directory_;
   StoreFiles files_;
+  MemoryOutbox outbox_;
   std::map<std::uint64_t, Job> jobs_;  ///< by sequence
   std::unordered_map<std::string, std::uint64_t> sequences_;
   std::unordered_map<std::uint64_t, std::string> logs_;
@@ -228,8 +236,8 @@ class MemoryStore final : public JobStore {
 
 }  // namespace
 
-std::unique_ptr<JobStore> open_memory_store(fs::path directory) {
-  return std::make_unique<MemoryStore>(directory);
+std::unique_ptr<JobStore> open_memory_store(fs::path directory, OutboxRules rules) {
+  return std::make_unique<MemoryStore>(directory, std::move(rules));
 }
 
 }  // namespace skill_verifier::store

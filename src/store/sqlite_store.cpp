@@ -13,6 +13,7 @@
 #include "store/group_commit.hpp"
 #include "store/migrations.hpp"
 #include "store/sqlite.hpp"
+#include "store/sqlite_outbox.hpp"
 #include "store/statements.hpp"
 #include "store/store_metrics.hpp"
 
@@ -154,6 +155,8 @@ Result<void> insert_job(Database& database, Job& job) {
   if (database.changes() == 0) return job_exists(job.id);
   const std::int64_t sequence = database.last_row();
   job.sequence = static_cast<std::uint64_t>(sequence);
+  if (job.webhook)
+    if (auto kept = insert_webhook(database, sequence, *job.webhook); !kept) return kept;
   Query documents(database, sql::kInsertDocuments);
   return documents.bind(sequence).bind(job.request).run();
 }
@@ -174,7 +177,8 @@ Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::p
   return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
 }
 
-Result<void> finish_job(Database& database, const std::string& id, const JobOutcome& outcome) {
+Result<void> finish_job(Database& database, const OutboxRules& rules, const std::string& id,
+                        const JobOutcome& outcome) {
   SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
   Query row(database, sql::kFinishJob);
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
@@ -188,9 +192,13 @@ Result<void> finish_job(Database& database, const std::string& id, const JobOutc
     Query collateral(database, sql::kInsertCollateral);
     if (auto done = collateral.bind(sequence).bind(outcome.collateral).run(); !done) return done;
   }
-  if (outcome.log.empty()) return {};
-  Query log(database, sql::kInsertLog);
-  return log.bind(sequence).bind_blob(outcome.log).run();
+  if (!outcome.log.empty()) {
+    Query log(database, sql::kInsertLog);
+    if (auto done = log.bind(sequence).bind_blob(outcome.log).run(); !done) return done;
+  }
+  if (!rules.payload) return {};
+  SKILL_VERIFIER_TRY(const Job job, find_job(database, id));
+  return add_messages(database, rules, event_of(outcome.state), job, outcome.completed_at);
 }
 
 Result<std::set<std::string>> find_collaterals(Database& database, const std::vector<std::string>& digests) {
@@ -242,7 +250,7 @@ void make_shrinkable(Database& database) {
 
 /// What a crash between the two halves of a change left behind: packs without a job are removed, jobs without a pack
 /// cannot be run.
-Result<void> reconcile(Database& database, const StoreFiles& files) {
+Result<void> reconcile(Database& database, const StoreFiles& files, const OutboxRules& rules) {
   if (auto restored = restore_packs(database, files); !restored) return restored;
   SKILL_VERIFIER_TRY(auto packs, files.packs());
   std::vector<std::string> lost;
@@ -261,7 +269,7 @@ Result<void> reconcile(Database& database, const StoreFiles& files) {
   SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database, "BEGIN IMMEDIATE"));
   for (const auto& id : lost) {
     log::error("package lost", {{"job", id}});
-    if (auto done = finish_job(database, id, package_lost()); !done) return done;
+    if (auto done = finish_job(database, rules, id, package_lost()); !done) return done;
   }
   return transaction.commit();
 }
@@ -286,9 +294,11 @@ Result<void> trim_jobs(Database& database, std::uint64_t jobs, std::uint64_t byt
 
 class SqliteStore final : public JobStore {
  public:
-  SqliteStore(Descriptor lock, StoreFiles files, Database writer, Database reader, Database checkpointer)
+  SqliteStore(Descriptor lock, StoreFiles files, OutboxRules rules, Database writer, Database reader,
+              Database checkpointer)
       : lock_(std::move(lock)),
         files_(std::move(files)),
+        rules_(std::move(rules)),
         reader_(std::move(reader)),
         writer_(std::move(writer), std::move(checkpointer), [this] { return files_.sync_packs(); }) {}
 
@@ -317,6 +327,7 @@ class SqliteStore final : public JobStore {
     change.adds_pack = !small;
     auto done = co_await write(std::move(change));
     if (!done) co_return done.error();
+    added->webhook.reset();
     co_return std::move(*added);
   }
 
@@ -353,12 +364,12 @@ class SqliteStore final : public JobStore {
   awaitable<Result<Job>> begin(std::string id, Time now) override {
     auto begun = std::make_shared<Job>();
     Change change;
-    change.apply = [id = std::move(id), now, begun](Database& database) -> Result<void> {
+    change.apply = [this, id = std::move(id), now, begun](Database& database) -> Result<void> {
       SKILL_VERIFIER_TRY(const auto sequence, row_that_may_become(database, id, JobState::running));
       Query row(database, sql::kBegin);
       if (auto done = row.bind(to_column(now)).bind(sequence).run(); !done) return done;
       SKILL_VERIFIER_TRY(*begun, find_job(database, id));
-      return {};
+      return add_messages(database, rules_, kStarted, *begun, now);
     };
     // After a power cut the job is pending again, which is what it is made to be at every start.
     change.durable = false;
@@ -379,7 +390,9 @@ class SqliteStore final : public JobStore {
 
   awaitable<Result<void>> finish(std::string id, JobOutcome outcome) override {
     Change change;
-    change.apply = [id, outcome = std::move(outcome)](Database& database) { return finish_job(database, id, outcome); };
+    change.apply = [this, id, outcome = std::move(outcome)](Database& database) {
+      return finish_job(database, rules_, id, outcome);
+    };
     change.committed = [this, id] { files_.discard(id); };
     co_return co_await write(std::move(change));
   }
@@ -487,6 +500,7 @@ class SqliteStore final : public JobStore {
     co_return co_await read(std::move(query));
   }
 
+  Outbox& outbox() override { return outbox_; }
   void write_metrics(core::MetricsText& out) const override { metrics_.write(out); }
 
  private:
@@ -508,15 +522,17 @@ class SqliteStore final : public JobStore {
   StoreMetrics metrics_;
   Descriptor lock_;
   StoreFiles files_;
+  OutboxRules rules_;
   Database reader_;
   GroupCommit writer_;
   core::WorkPool reading_{1};
   core::WorkPool syncing_{2};
+  SqliteOutbox outbox_{writer_, reader_, reading_};
 };
 
 }  // namespace
 
-Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory) {
+Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory, OutboxRules rules) {
   SKILL_VERIFIER_TRY(Descriptor lock, lock_directory(directory));
   StoreFiles files(directory);
   if (auto opened = files.open(); !opened) return opened.error();
@@ -524,11 +540,12 @@ Result<std::unique_ptr<JobStore>> open_sqlite_store(fs::path directory) {
   SKILL_VERIFIER_TRY(Database writer, Database::open_writer(file));
   if (auto migrated = migrate(writer); !migrated) return migrated.error();
   make_shrinkable(writer);
-  if (auto reconciled = reconcile(writer, files); !reconciled) return reconciled.error();
+  if (auto reconciled = reconcile(writer, files, rules); !reconciled) return reconciled.error();
   SKILL_VERIFIER_TRY(Database reader, Database::open_reader(file));
   SKILL_VERIFIER_TRY(Database checkpointer, Database::open_checkpointer(file));
-  return std::unique_ptr<JobStore>(std::make_unique<SqliteStore>(std::move(lock), std::move(files), std::move(writer),
-                                                                 std::move(reader), std::move(checkpointer)));
+  return std::unique_ptr<JobStore>(std::make_unique<SqliteStore>(std::move(lock), std::move(files), std::move(rules),
+                                                                 std::move(writer), std::move(reader),
+                                                                 std::move(checkpointer)));
 }
 
 }  // namespace skill_verifier::store

@@ -76,13 +76,14 @@ TEST(CheckMember, NamesTheNearestOfItsPlace) {
   EXPECT_NE(check_member("skillPath", MemberPlace::form).error().message.find("one is skill"), std::string::npos);
   EXPECT_NE(check_member("fileName", MemberPlace::query).error().message.find("one is filename"), std::string::npos);
   EXPECT_EQ(check_member("filename", MemberPlace::json).error().hint,
-            "the members here are skillPath, nonce, version, name, discover");
+            "the members here are skillPath, nonce, version, name, discover, visibility, webhook, webhookSecret");
+  EXPECT_NE(check_member("webhookSecret", MemberPlace::query).error().message.find("proxies log"), std::string::npos);
   EXPECT_EQ(check_member(std::string(60'000, 'n'), MemberPlace::json).error().id, "member_unknown");
 }
 
 TEST(SetTextMember, TreatsABlankFieldAsAbsent) {
   SubmissionForm form;
-  for (const char* name : {"nonce", "version", "name", "discover"})
+  for (const char* name : {"nonce", "version", "name", "discover", "webhook", "webhookSecret"})
     EXPECT_TRUE(set_text_member(form, name, "", MemberPlace::form)) << name;
   EXPECT_FALSE(form.nonce || form.version || form.name || form.discover);
   EXPECT_TRUE(set_text_member(form, "discover", "on", MemberPlace::form));

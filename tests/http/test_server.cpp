@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "http/listener.hpp"
+#include "support/await.hpp"
 
 namespace skill_verifier::test {
 
@@ -63,6 +64,8 @@ http::Backend FakeBackend::calls() {
     return found == timings.end() ? std::nullopt : std::optional(found->second);
   };
   calls.list = [this](store::JobFilter given) { return list(given); };
+  calls.deliveries = [this](store::DeliveryFilter given) { return list_deliveries(std::move(given)); };
+  calls.redeliver = [this](std::string id) { return redeliver(std::move(id)); };
   calls.remove = [this](std::string id) { return remove(std::move(id)); };
   calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {
     return log(std::move(id), offset, limit);
@@ -77,6 +80,21 @@ http::Backend FakeBackend::calls() {
   calls.access = [this](std::string id) { return access(std::move(id)); };
   calls.total = [this](std::optional<std::string> viewer) { return total(std::move(viewer)); };
   return calls;
+}
+
+core::awaitable<Result<std::vector<store::Delivery>>> FakeBackend::list_deliveries(store::DeliveryFilter given) {
+  maybe_throw();
+  delivery_filter = std::move(given);
+  co_return deliveries;
+}
+
+core::awaitable<Result<store::Delivery>> FakeBackend::redeliver(std::string id) {
+  maybe_throw();
+  redelivered.push_back(id);
+  if (deliveries.empty()) co_return Error(Errc::not_found, "delivery_not_found", "there is no such delivery");
+  if (deliveries.front().state == store::DeliveryState::pending)
+    co_return Error(Errc::conflict, "delivery_pending", "it is still being tried");
+  co_return deliveries.front();
 }
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
@@ -233,6 +251,7 @@ struct TestServer::Impl {
         spool(make_spool()),
         backend(io.get_executor()),
         listener(io.get_executor(), pool, backend.calls(), clock, spool, std::move(options)) {
+    if (auto loaded = await(io, listener.reload()); !loaded) throw std::runtime_error(loaded.error().message);
     if (auto started = listener.start(); !started) throw std::runtime_error(started.error().message);
     thread = std::thread([this] { io.run(); });
   }
@@ -260,6 +279,14 @@ TestServer::~TestServer() {
   impl_->thread.join();
   impl_->pool.join();
   std::filesystem::remove_all(impl_->spool);
+}
+
+std::uint16_t TestServer::tls_port() const {
+  return impl_->listener.tls_port();
+}
+
+Result<void> TestServer::reload() {
+  return asio::co_spawn(impl_->io, impl_->listener.reload(), asio::use_future).get();
 }
 
 std::uint16_t TestServer::port() const {

@@ -33,6 +33,9 @@ class FakeBackend {
   std::map<std::string, std::string> logs;
   std::vector<Received> received;
   std::optional<Error> submit_error, find_error, list_error, remove_error, log_error, total_error, attestation_error;
+  std::vector<store::Delivery> deliveries;  ///< what their list gives
+  store::DeliveryFilter delivery_filter;    ///< of that list's last call
+  std::vector<std::string> redelivered;
   std::vector<std::optional<std::string>> nonces;  ///< of the calls of attestation
   bool throws = false;                             ///< every call does
   bool holds_submits = false;                      ///< until it is false again and changed() was called
@@ -55,6 +58,8 @@ class FakeBackend {
   core::awaitable<Result<void>> remove(std::string id);
   core::awaitable<Result<service::LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
   core::awaitable<Result<service::ServiceAttestation>> attestation(std::optional<std::string> nonce);
+  core::awaitable<Result<std::vector<store::Delivery>>> list_deliveries(store::DeliveryFilter given);
+  core::awaitable<Result<store::Delivery>> redeliver(std::string id);
   core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
   core::awaitable<Result<std::string>> give_sarif(store::Job job);
   core::awaitable<service::Health> report_health();
@@ -72,6 +77,8 @@ class TestServer {
   ~TestServer();
 
   std::uint16_t port() const;
+  std::uint16_t tls_port() const;
+  Result<void> reload();
   /// Runs something on the server's thread and waits for it.
   void run(const std::function<void(FakeBackend&)>& work);
   /// Waits until a condition, looked at on the server's thread after everything that happens there, holds. Gives up

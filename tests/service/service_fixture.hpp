@@ -73,6 +73,7 @@ class FlakyStore final : public store::JobStore {
     return inner_->collaterals_in_use(std::move(digests));
   }
   core::awaitable<Result<std::string>> log(std::string id) override { return inner_->log(std::move(id)); }
+  store::Outbox& outbox() override { return inner_->outbox(); }
   core::awaitable<Result<void>> check() override {
     if (check_error) co_return *check_error;
     co_return co_await inner_->check();

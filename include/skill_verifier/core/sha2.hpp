@@ -16,6 +16,8 @@ using Digest512 = std::array<std::uint8_t, 64>;
 Digest256 sha256(ByteView bytes);
 Digest384 sha384(ByteView bytes);
 Digest512 sha512(ByteView bytes);
+/// RFC 2104.
+Digest256 hmac_sha256(ByteView key, ByteView bytes);
 /// `to_hex(sha256(as_bytes(text)))`.
 std::string sha256_hex(std::string_view text);
 

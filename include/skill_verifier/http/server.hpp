@@ -18,9 +18,24 @@ namespace skill_verifier::http {
 
 using core::awaitable;
 
+/// PEM texts: the server's certificate followed by those up to its CA, and its private key.
+struct TlsIdentity {
+  std::string certificates;
+  std::string key;
+};
+
+struct TlsOptions {
+  std::string address;  ///< empty: ServerOptions::address
+  std::uint16_t port = 3443;
+  core::Duration handshake_time = std::chrono::seconds(10);
+  /// Where certificate and key come from, asked by every Server::reload. Empty: no TLS listener.
+  std::function<awaitable<Result<TlsIdentity>>()> identity;
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 3000;                           ///< 0 = any free one
+  bool plain = true;                                   ///< whether HTTP without TLS is listened for
   std::uint64_t body_bytes = 51u << 20;                ///< of an upload
   std::uint64_t spool_bytes = std::uint64_t{4} << 30;  ///< uploads being received plus packages of waiting jobs
   std::uint64_t response_bytes = 64u << 20;            ///< large answers held at once; one reader more gets 503
@@ -38,6 +53,7 @@ struct ServerOptions {
   std::string version;                                 ///< shown by /health
   /// Write families of /metrics beside those of the server and the service.
   std::vector<std::function<void(core::MetricsText&)>> metrics;
+  TlsOptions tls;                                      ///< limits on connections hold for both listeners together
   auth::AccessPolicy access;
   auth::Rate key_rate, address_rate;    ///< requests; of keys that have no rate of their own, of callers without a key
   auth::Rate key_quota, address_quota;  ///< submissions
@@ -57,13 +73,20 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port.
+  /// Takes certificate and key anew: for handshakes from now on, while connections that are open go on with theirs.
+  /// Called before `start`, and again at any time (SIGHUP). When it fails the earlier ones stay in use. Nothing to do
+  /// without TLS. Errors: those of TlsOptions::identity; invalid_argument `tls_certificate_invalid`, `tls_key_invalid`,
+  /// `tls_key_mismatch`.
+  awaitable<Result<void>> reload();
+  /// Binds and begins to accept. Errors: unavailable `listen_failed` naming address and port; internal
+  /// `tls_not_loaded` when there was no successful `reload`.
   Result<void> start();
   /// Takes on what can change while it serves: times, numbers of connections and uploads, `body_bytes`, `max_wait`, who
   /// may do what, rates and quotas.
   void reconfigure(const ServerOptions& wanted);
-  /// The port that is listened on, once `start` has succeeded.
+  /// The ports that are listened on, once `start` has succeeded; 0 for a listener that is off.
   std::uint16_t port() const;
+  std::uint16_t tls_port() const;
   /// Stops accepting and closes idle connections, lets requests in flight finish for `grace`, then ends long polls and
   /// followed logs early and closes what is left.
   awaitable<void> stop(core::Duration grace);

@@ -13,6 +13,7 @@
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/result.hpp"
+#include "skill_verifier/net/address_rules.hpp"
 
 namespace skill_verifier::net {
 
@@ -57,6 +58,21 @@ struct ClientLimits {
   std::size_t idle_connections = 8;
 };
 
+/// What every TLS connection of a client shares; clients of one kind may share it too.
+class TlsContext;
+/// Loads the system's CA certificates (OpenSSL's default places): some milliseconds. Errors: unavailable
+/// `tls_setup_failed`.
+Result<std::shared_ptr<TlsContext>> make_tls_context();
+
+/// How a client opens connections.
+struct ConnectOptions {
+  /// Null: made at the first need.
+  std::shared_ptr<TlsContext> tls;
+  /// Asked about every address that a TCP connection would be opened to, after the name was resolved; connected to is
+  /// exactly what it was asked about. When it refuses all of a name's addresses, its error is the call's.
+  std::function<Result<void>(const Address&)> check;
+};
+
 /// A raw two-way byte stream: what is left of a connection after `101 Switching Protocols`. Reads and writes may be in
 /// flight at the same time, one of each, and do not disturb each other. The destructor closes; what is in flight then
 /// ends with `cancelled`, and its buffer must live until it has.
@@ -82,11 +98,13 @@ class Stream {
 ///
 /// Errors of all calls: unavailable `connect_failed` (also when connecting took too long), `connection_lost`,
 /// `response_invalid`; timed_out `request_timed_out`; too_large `response_too_large`; cancelled; invalid_argument
-/// `request_invalid` for a method, target or header that would break the message's framing. An HTTP error status is not
-/// an error here. The client outlives its calls; streams and pending bodies may outlive the client.
+/// `request_invalid` for a method, target or header that would break the message's framing; those of
+/// ConnectOptions::check. An HTTP error status is not an error here, and no redirect is followed. The client outlives
+/// its calls; streams and pending bodies may outlive the client.
 class HttpClient {
  public:
-  HttpClient(core::asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits = {});
+  HttpClient(core::asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits = {},
+             ConnectOptions connecting = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;

@@ -19,6 +19,7 @@
 #include "skill_verifier/sandbox/sandbox.hpp"
 #include "skill_verifier/scan/profile.hpp"
 #include "skill_verifier/service/job_timing.hpp"
+#include "skill_verifier/service/webhooks.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
 #include "skill_verifier/store/job_store.hpp"
@@ -70,7 +71,8 @@ struct ServiceOptions {
   std::string verifier_sha256;                               ///< of the running executable
   std::filesystem::path collateral;                          ///< directory of the collateral of finished jobs
   core::Duration collateral_wait = std::chrono::seconds(5);  ///< of a job or a reader; what comes later is for others
-  std::optional<std::string> source_commit;     ///< that the program was built from; absent where the build knew none
+  std::optional<std::string> source_commit;  ///< that the program was built from; absent where the build knew none
+  WebhookOptions webhooks;
   std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
@@ -85,7 +87,9 @@ struct Submission {
   std::optional<std::string> version;
   std::optional<std::string> name;
   bool discover = false;
-  std::string owner;        ///< id of the API key that submits; empty: anonymous
+  std::optional<std::string> webhook;         ///< URL that is told what becomes of the job
+  std::optional<std::string> webhook_secret;  ///< `whsec_…`, or two of them; absent: the operator's. Never shown
+  std::string owner;                          ///< id of the API key that submits; empty: anonymous
   std::string client;       ///< whose share an anonymous job counts against: an address; empty: nobody's
   bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
   std::string request_id;   ///< for the log
@@ -139,8 +143,9 @@ class Service {
   /// the spool afterwards, whatever the answer. Errors: those of skill::import_*, of the manifest (rejected),
   /// invalid_argument `nonce_invalid` / `name_invalid` / `version_invalid` / `skill_path_invalid` /
   /// `submission_invalid`, rejected `skill_path_outside_roots` / `skill_path_disabled` / `skill_path_not_package` /
-  /// `deps_not_allowed`, not_found `skill_path_not_found`, overloaded `queue_full` / `client_queue_full`, unavailable
-  /// `draining` / `store_failed`.
+  /// `deps_not_allowed` / `webhooks_disabled`, invalid_argument `webhook_invalid` / `webhook_secret_invalid` /
+  /// `webhook_secret_missing`, not_found `skill_path_not_found`, overloaded `queue_full` / `client_queue_full`,
+  /// unavailable `draining` / `store_failed`.
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// Who may see the job. The cost does not depend on whether there is one.
@@ -162,6 +167,10 @@ class Service {
   /// What a completed job's document has to say of its quote, with the collateral of that time; what the job could not
   /// get is got now. Absent where there is no quote or no appraiser.
   awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
+  /// Messages about jobs, newest first, without secrets and bodies.
+  awaitable<Result<std::vector<store::Delivery>>> deliveries(store::DeliveryFilter filter);
+  /// Sends a message again that was delivered or given up. Errors: those of store::Outbox::redeliver.
+  awaitable<Result<store::Delivery>> redeliver(std::string id);
   /// A completed job's static checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
   /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
   awaitable<Result<std::string>> sarif(store::Job job);

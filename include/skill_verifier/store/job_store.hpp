@@ -15,6 +15,7 @@
 #include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/core/result.hpp"
 #include "skill_verifier/store/job_state.hpp"
+#include "skill_verifier/store/outbox.hpp"
 
 namespace skill_verifier::store {
 
@@ -39,6 +40,7 @@ struct Job {
   std::string result;       ///< JSON text of the predecessor's `result` object, when completed
   std::string statement;    ///< canonical bytes, when completed
   std::string error;        ///< JSON text {code, message, hint}, when failed
+  std::optional<Webhook> webhook;  ///< for insert alone: it holds a secret, and nothing that reads a job gives it
 };
 
 /// Whether the run that ends without a verdict is one of the job's attempts: a passing fault is, a shutdown is not.
@@ -134,19 +136,22 @@ class JobStore {
   virtual awaitable<Result<std::string>> log(std::string id) = 0;
   /// Whether it still works: a write and a read.
   virtual awaitable<Result<void>> check() = 0;
+  /// Messages about jobs: `job.started` is written by `begin`; `job.completed`, `job.failed` or `job.cancelled` with
+  /// the final state. Lives as long as the store.
+  virtual Outbox& outbox() = 0;
   /// How long its calls took; nothing from a store without a disk.
   virtual void write_metrics(core::MetricsText&) const {}
 };
 
 /// Everything in memory, packs in a temporary directory below `directory`, which goes with the store: for tests and for
 /// `storage: memory`. Throws std::filesystem::filesystem_error when that directory cannot be made.
-std::unique_ptr<JobStore> open_memory_store(std::filesystem::path directory);
+std::unique_ptr<JobStore> open_memory_store(std::filesystem::path directory, OutboxRules rules = {});
 
 /// SQLite (WAL, synchronous=FULL, one writer thread, group commit: concurrent changes share a transaction) in
 /// `directory`/jobs.db, packs beside it. Makes the directory, runs migrations, empties the spool, removes packs that
 /// belong to no job and fails jobs whose pack is gone (`package_lost`). Blocking. Errors: unavailable `store_failed`
 /// (also for a file that is damaged or no database of ours), conflict `store_locked` when another process has it open,
 /// unsupported `store_newer` for a database of a later version.
-Result<std::unique_ptr<JobStore>> open_sqlite_store(std::filesystem::path directory);
+Result<std::unique_ptr<JobStore>> open_sqlite_store(std::filesystem::path directory, OutboxRules rules = {});
 
 }  // namespace skill_verifier::store
