@@ -205,6 +205,7 @@ Result<void> run(const ConfigSource& source, const KeysOptions& options) {
 
 void add_common(CLI::App& command, KeysOptions& options) {
   command.add_flag("--json", options.json, "one JSON object");
+  command.fallthrough();  // --data-dir and --config may also come last
 }
 
 }  // namespace
