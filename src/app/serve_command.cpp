@@ -64,7 +64,8 @@ core::awaitable<void> reload(Running& running) {
     hook(config);
   const auto certificate = co_await running.server.reload();
   if (!certificate)
-    log::error("certificate not reloaded", {{"code", certificate.error().id}, {"message", certificate.error().message}});
+    log::error("certificate not reloaded",
+               {{"code", certificate.error().id}, {"message", certificate.error().message}});
   for (const std::string& key : read->needs_restart)
     log::warn("configuration key needs a restart", {{"key", key}});
   log::info("configuration reloaded",
