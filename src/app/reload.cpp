@@ -30,7 +30,9 @@ const std::set<std::string, std::less<>>& reloadable_keys() {
       "retry_backoff",    "drain",          "retention",      "retention_jobs",   "retention_size",
       "pool.min",         "pool.max",       "pool.memory",    "pool.max_age",     "pool.idle_time",
       "http.header_time", "http.body_time", "http.body_idle", "http.idle_time",   "http.write_time",
-      "http.max_wait",    "http.uploads",   "http.body_size", "http.connections", "http.connections_per_address"};
+      "http.max_wait",    "http.uploads",   "http.body_size", "http.connections", "http.connections_per_address",
+      "access.read",      "access.list",    "access.submit",  "access.cancel",    "rate.key",
+      "rate.address",     "quota.key",      "quota.address",  "queue_per_client"};
   return keys;
 }
 
