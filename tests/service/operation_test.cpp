@@ -25,7 +25,7 @@ TEST_F(OperationTest, NothingIsRemovedBecauseTheClockJumped) {
     return text.text().find("skill_verifier_clock_jumps_total 1\n") != std::string::npos;
   };
   for (int turn = 0; turn < 100'000 && !jumps(); ++turn)
-    await(service_->find(id));
+    ASSERT_TRUE(await(service_->find(id)));
   EXPECT_TRUE(jumps());
   for (int turn = 0; turn < 1000; ++turn)
     ASSERT_TRUE(await(service_->find(id)));
@@ -53,7 +53,7 @@ TEST_F(OperationTest, JobsWaitForAnEngineThatIsAwayAndLoseNoAttempt) {
     sandbox_.runs.push_back(FakeSandbox::step(unreachable()));
   const auto first = submit().id;
   for (int turn = 0; turn < 100'000 && !service_->engine_away(); ++turn)
-    await(service_->find(first));
+    ASSERT_TRUE(await(service_->find(first)));
   ASSERT_TRUE(service_->engine_away());
   const auto second = submit().id;
   EXPECT_EQ(find(second).state, JobState::pending);
