@@ -1,5 +1,6 @@
 #include "http/json_views.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -25,9 +26,15 @@ core::OrderedJson parse(const std::string& text) {
 using Names = std::vector<std::string>;
 
 TEST(SubmittedJson, IsThePredecessors) {
-  EXPECT_EQ(submitted_json(make_job(job_id('a'), JobState::pending)),
+  EXPECT_EQ(submitted_json(make_job(job_id('a'), JobState::pending), false),
             R"({"jobId":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","status":"pending",)"
             R"("statusUrl":"/verify/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","message":"Verification job created"})");
+}
+
+TEST(SubmittedJson, SaysWhenTheJobWaitsForTheEngine) {
+  EXPECT_THAT(
+      submitted_json(make_job(job_id('a'), JobState::pending), true),
+      testing::HasSubstr(R"("message":"Verification job created; it waits until the Docker Engine answers again")"));
 }
 
 TEST(JobJson, OfAPendingJobHasNullTimes) {
