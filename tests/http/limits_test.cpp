@@ -278,32 +278,33 @@ TEST(Limits, RefuseAHeadByEveryRuleWithAnAnswerAndAClose) {
 
 TEST(Limits, RefuseAnUploadThatTheSpoolHasNoRoomForBeforeItIsSent) {
   ServerOptions options;
-  options.body_bytes = 1000;
-  options.spool_bytes = 1500;
+  options.body_bytes = 100'000;
+  options.spool_bytes = 150'000;
   TestServer server(options);
   const std::string head = "POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\n";
   {
     Client first(server.port());
-    first.send(head + "Content-Length: 1000\r\n\r\nab");
+    // More than is held in memory.
+    first.send(head + "Content-Length: 100000\r\n\r\n" + std::string(70'000, 'x'));
     server.until_spool_is(false);
     Client second(server.port());
-    const Answer answer = second.exchange(head + "Expect: 100-continue\r\nContent-Length: 501\r\n\r\n");
+    const Answer answer = second.exchange(head + "Expect: 100-continue\r\nContent-Length: 50001\r\n\r\n");
     EXPECT_EQ(answer.status, 503);
     EXPECT_EQ(body_of(answer)["code"], "spool_full");
     EXPECT_NE(answer.header("Retry-After"), "");
     Client chunked(server.port());
-    chunked.send(head + "Transfer-Encoding: chunked\r\n\r\n258\r\n" + std::string(600, 'x') + "\r\n0\r\n\r\n");
+    chunked.send(head + "Transfer-Encoding: chunked\r\n\r\nea60\r\n" + std::string(60'000, 'x') + "\r\n0\r\n\r\n");
     EXPECT_EQ(body_of(chunked.read())["code"], "spool_full");
     Client third(server.port());
-    EXPECT_EQ(third.exchange(head + "Content-Length: 500\r\n\r\n" + std::string(500, 'x')).status, 202);
+    EXPECT_EQ(third.exchange(head + "Content-Length: 50000\r\n\r\n" + std::string(50'000, 'x')).status, 202);
   }
   server.until_spool_is(true);
-  server.run([](FakeBackend& backend) { backend.pack_bytes = 600; });
+  server.run([](FakeBackend& backend) { backend.pack_bytes = 60'000; });
   Client waiting(server.port());
-  const Answer answer = waiting.exchange(head + "Content-Length: 901\r\n\r\n");
+  const Answer answer = waiting.exchange(head + "Content-Length: 90001\r\n\r\n");
   EXPECT_EQ(body_of(answer)["code"], "spool_full") << "packages of waiting jobs count";
   Client fits(server.port());
-  EXPECT_EQ(fits.exchange(head + "Content-Length: 900\r\n\r\n" + std::string(900, 'x')).status, 202);
+  EXPECT_EQ(fits.exchange(head + "Content-Length: 90000\r\n\r\n" + std::string(90'000, 'x')).status, 202);
 }
 
 TEST(Limits, CountAnUploadUntilItsJobHasThePackage) {
@@ -547,9 +548,9 @@ TEST(Stop, EndsAFollowedLogAndAnUploadThatHangs) {
   EXPECT_EQ(follower.read_head().status, 200);
   server.until([](FakeBackend& backend) { return backend.waiting == 1; });
   Client upload(server.port());
-  upload.send("POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\nContent-Length: 10\r\n\r\nab");
-  while (server.spool_files().empty())
-    continue;
+  upload.send("POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/zip\r\nContent-Length: 100000\r\n\r\n" +
+              std::string(70'000, 'x'));  // more than is held in memory
+  server.until_spool_is(false);
   server.stop(0s);
   EXPECT_TRUE(upload.closed());
   EXPECT_EQ(follower.read_some(), "");
