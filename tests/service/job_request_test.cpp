@@ -89,7 +89,7 @@ TEST(JobRequest, RefusesTextThatIsNoRequest) {
 TEST(JobRequest, RefusesEveryMissingMember) {
   const Json whole = Json::parse(to_json(full_request()));
   for (const auto& item : whole.items()) {
-    if (item.key() == "requestId") continue;
+    if (item.key() == "requestId" || item.key() == "traceId") continue;
     Json part = whole;
     part.erase(item.key());
     EXPECT_FALSE(parse_job_request(part.dump())) << item.key();
@@ -101,12 +101,14 @@ TEST(JobRequest, RefusesEveryMissingMember) {
   }
 }
 
-TEST(JobRequest, NeedsNoRequestId) {
+TEST(JobRequest, NeedsNoRequestIdAndNoTraceId) {
   Json older = Json::parse(to_json(full_request()));
   older.erase("requestId");
+  older.erase("traceId");
   const auto parsed = parse_job_request(older.dump());
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->request_id, "");
+  EXPECT_EQ(parsed->trace_id, "");
 }
 
 TEST(JobRequest, RefusesMembersOfAnotherKind) {
