@@ -136,7 +136,9 @@ TEST_F(Client, WarnsOfAKeyThatOthersCanRead) {
   const Finished shown = client({"list", "--api-key", "k"});
   EXPECT_NE(shown.err.find("warning: --api-key"), std::string::npos) << shown.err;
   const fs::path file = work_.write("key", "from-a-file\n");
-  EXPECT_EQ(client({"list", "--api-key-file", file.string()}).err, "");
+  const Finished hidden = client({"list", "--api-key-file", file.string()});
+  EXPECT_EQ(hidden.err.find("warning"), std::string::npos) << hidden.err;
+  EXPECT_NE(hidden.err.find("key_invalid"), std::string::npos) << "the file's key was sent: " << hidden.err;
   EXPECT_EQ(client({"list", "--api-key-file", work_.write("bad", "two\nlines").string()}).exit_code, 64);
 }
 

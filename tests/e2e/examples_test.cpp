@@ -34,7 +34,9 @@ TEST_F(Examples, HelloWorldPassesWithThePredecessorsMembersInOrder) {
   ASSERT_GE(members.size(), 6u);
   EXPECT_EQ(std::vector<std::string>(members.begin(), members.begin() + 6),
             (std::vector<std::string>{"skillId", "timestamp", "duration", "result", "attestation", "manifest"}));
-  EXPECT_EQ(names(result["result"]), (std::vector<std::string>{"passed", "exitCode", "stdout", "stderr", "duration"}));
+  // What is ours comes after what the predecessor had.
+  EXPECT_EQ(names(result["result"]),
+            (std::vector<std::string>{"passed", "exitCode", "stdout", "stderr", "duration", "checks"}));
   EXPECT_EQ(names(result["manifest"]), (std::vector<std::string>{"name", "version", "description"}));
   EXPECT_EQ(result["skillId"], "hello-world@1.0.0");
   EXPECT_EQ(result["result"]["passed"], true);
