@@ -108,7 +108,9 @@ std::vector<Case> paths() {
           {"SQL in an id", get("/verify/'%20OR%201=1--"), 404, "job_not_found"},
           {"split answer", get("/verify/%0d%0aSet-Cookie:%20a=b"), 404, "job_not_found"},
           {"an id and a way out", get("/verify/" + kId + "/../../../etc/passwd"), 404, none},
-          {"wait beyond every limit", get("/verify/" + kId + "?wait=99999999999999999999"), 400, "query_invalid"},
+          // Who may not know of a job learns nothing else about the request either.
+          {"wait beyond every limit", get("/verify/" + kId + "?wait=99999999999999999999"), 404, "job_not_found"},
+          {"limit beyond every number", get("/jobs?limit=99999999999999999999"), 400, "query_invalid"},
           {"cursor that is SQL", get("/jobs?cursor=1;drop%20table"), 400, "query_invalid"},
           {"broken escape", get("/jobs?status=%zz"), 400, "query_invalid"}};
 }
