@@ -149,6 +149,11 @@ void add_service_keys(std::vector<Key>& keys) {
       size<std::uint64_t>(0, 64 * kTiB, [](Config& c) -> auto& { return c.sandbox.prepared_bytes; }));
   add("deps.cache_images",
       integer<std::size_t>(0, 10'000, [](Config& c) -> auto& { return c.sandbox.prepared_images; }));
+  add("cache.enabled", boolean([](Config& c) -> auto& { return c.service.cache; }));
+  add("cache.max_age",
+      duration<std::chrono::seconds>(1s, 24h * 365, [](Config& c) -> auto& { return c.service.cache_max_age; }));
+  add("cache.failed_max_age",
+      duration<std::chrono::seconds>(0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
@@ -240,6 +245,7 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.service.cache = true;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
       {"alpine:3.20", "alpine:3.20"},

@@ -29,7 +29,8 @@ Response options_response(const PathMatch& match) {
   response.status = 204;
   response.headers.emplace_back("Allow", allowed_methods(match));
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
+  response.headers.emplace_back("Access-Control-Allow-Headers",
+                                "Content-Type, Authorization, Idempotency-Key, If-None-Match, Last-Event-ID");
   response.headers.emplace_back("Access-Control-Max-Age", "600");
   return response;
 }
@@ -124,6 +125,12 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
     }
     case Action::submit:
       co_return co_await submit(request);
+    case Action::submit_batch:
+      co_return co_await submit_batch(request);
+    case Action::show_verdicts:
+      co_return co_await show_verdicts(request);
+    case Action::show_events:
+      co_return co_await show_events(std::string(job_id), request);
     case Action::show_job:
       co_return co_await show_job(std::string(job_id), request);
     case Action::delete_job:

@@ -92,6 +92,16 @@ awaitable<T> while_connected(std::shared_ptr<Watch> watch, awaitable<T> work) {
   co_return result;
 }
 
+/// A piece of an answer that is its own alone.
+awaitable<Result<std::shared_ptr<const std::string>>> next_of(const Response* response) {
+  auto producing = response->stream();
+  auto piece = co_await std::move(producing);
+  if (!piece) co_return piece.error();
+  std::shared_ptr<const std::string> shared;
+  if (!piece->empty()) shared = std::make_shared<const std::string>(std::move(*piece));
+  co_return shared;
+}
+
 Error body_timed_out(bool whole) {
   return Error(
       Errc::timed_out, "body_timed_out",
@@ -124,7 +134,7 @@ struct Connection::Impl {
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
   awaitable<bool> send(const Response& response, const RequestHead& head, std::string_view request_id, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
-  awaitable<bool> write(std::string_view first, std::string_view second);
+  awaitable<bool> write(std::string_view first, std::string_view second, std::string_view third);
   awaitable<void> linger();
 
   const ServerOptions& options() const { return group.options; }
@@ -254,7 +264,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     co_return false;
   }
   unread = request.head.has_body() && !(parser && parser->is_done());
-  const bool raw_stream = response.stream && request.head.minor_version == 0;
+  const bool raw_stream = response.streams() && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request.head, request.id, last);
   log_request(request, response, sent, began);
@@ -298,7 +308,7 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
   if (!parser) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
     if (head->expects_continue && buffer.size() == 0) {
-      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {});
+      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
       gone = !told;
       if (gone) co_return Error(Errc::cancelled, "client_gone", "the client went away");
     }
@@ -330,40 +340,44 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
 awaitable<bool> Connection::Impl::send(const Response& response, const RequestHead& head, std::string_view request_id,
                                        bool close) {
   const std::string text = response_head(response, head, request_id, close);
-  const bool body = head.method != "HEAD" && response.status != 204;
-  if (!body) co_return co_await write(text, {});
-  if (!response.stream) co_return co_await write(text, response.text());
-  const bool begun = co_await write(text, {});
+  const bool body = head.method != "HEAD" && response.has_body();
+  if (!body) co_return co_await write(text, {}, {});
+  if (!response.streams()) co_return co_await write(text, response.text(), {});
+  const bool begun = co_await write(text, {}, {});
   if (!begun) co_return false;
   co_return co_await send_stream(response, head.minor_version == 1);
 }
 
 awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {
   while (true) {
-    auto producing = response.stream();
+    auto producing = response.shared_stream ? response.shared_stream() : next_of(&response);
     const auto piece = co_await while_connected(watch, std::move(producing));
     if (!piece) co_return false;
-    if (piece->empty()) break;
-    const std::string text = chunked ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *piece;
-    const bool sent = co_await write(text, {});
+    if (*piece == nullptr) break;
+    const std::string& text = **piece;
+    const std::string size = chunked ? fmt::format("{:x}\r\n", text.size()) : std::string();
+    const bool sent = co_await write(size, text, chunked ? "\r\n" : "");
     if (!sent) co_return false;
   }
   if (!chunked) co_return true;
-  co_return co_await write("0\r\n\r\n", {});
+  co_return co_await write("0\r\n\r\n", {}, {});
 }
 
-awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view second) {
-  const std::uint64_t bytes = first.size() + second.size();
+awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view second, std::string_view third) {
+  const std::uint64_t bytes = first.size() + second.size() + third.size();
   const SteadyTime deadline = now() + options().write_time + std::chrono::seconds(bytes / kLeastBytesPerSecond);
-  while (!first.empty() || !second.empty()) {
+  while (!first.empty() || !second.empty() || !third.empty()) {
     stream.expires_at(std::min(now() + options().write_time, deadline));
-    const std::array<asio::const_buffer, 2> pieces{asio::buffer(first), asio::buffer(second)};
+    const std::array<asio::const_buffer, 3> pieces{asio::buffer(first), asio::buffer(second), asio::buffer(third)};
     error_code error;
     std::size_t count = co_await stream.async_write_some(pieces, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return false;
     const std::size_t of_first = std::min(count, first.size());
     first.remove_prefix(of_first);
-    second.remove_prefix(count - of_first);
+    count -= of_first;
+    const std::size_t of_second = std::min(count, second.size());
+    second.remove_prefix(of_second);
+    third.remove_prefix(count - of_second);
   }
   co_return true;
 }

@@ -23,10 +23,10 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::array<std::string_view, 5>, 3> kMembers = {
-      {{"skillPath", "nonce", "version", "name", "discover"},
-       {"skill", "nonce", "version", "name", "discover"},
-       {"filename", "nonce", "version", "name", "discover"}}};
+  constexpr std::array<std::array<std::string_view, 6>, 3> kMembers = {
+      {{"skillPath", "nonce", "version", "name", "discover", "fresh"},
+       {"skill", "nonce", "version", "name", "discover", "fresh"},
+       {"filename", "nonce", "version", "name", "discover", "fresh"}}};
   const auto& known = kMembers.at(static_cast<std::size_t>(place));
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   return Error(
@@ -45,10 +45,11 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  if (value.empty() && (name == "nonce" || name == "version" || name == "name" || name == "discover")) return {};
-  if (name != "discover") return set_member(form, name, std::move(value), place);
-  SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
-  return set_once(form.discover, name, discover);
+  const bool is_flag = name == "discover" || name == "fresh";
+  if (value.empty() && (is_flag || name == "nonce" || name == "version" || name == "name")) return {};
+  if (!is_flag) return set_member(form, name, std::move(value), place);
+  SKILL_VERIFIER_TRY(const bool flag, parse_flag(name, value));
+  return set_once(name == "fresh" ? form.fresh : form.discover, name, flag);
 }
 
 }  // namespace skill_verifier::http

@@ -14,9 +14,9 @@ std::string response_head(const Response& response, const RequestHead& request, 
   head.reserve(512);
   auto out = std::back_inserter(head);
   fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
-  if (response.status != 204) {
+  if (response.has_body()) {
     fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
-    if (!response.stream) {
+    if (!response.streams()) {
       fmt::format_to(out, "Content-Length: {}\r\n", response.text().size());
     } else if (request.minor_version == 1) {
       head += "Transfer-Encoding: chunked\r\n";
@@ -27,7 +27,7 @@ std::string response_head(const Response& response, const RequestHead& request, 
   fmt::format_to(out, "X-Request-Id: {}\r\n", request_id);
   head +=
       "Access-Control-Allow-Origin: *\r\n"
-      "Access-Control-Expose-Headers: Location, Retry-After, X-Request-Id\r\n"
+      "Access-Control-Expose-Headers: ETag, Idempotency-Replayed, Location, Retry-After, X-Request-Id\r\n"
       "X-Content-Type-Options: nosniff\r\n";
   if (close) head += "Connection: close\r\n";
   head += "\r\n";
@@ -41,6 +41,7 @@ Response problem_response(const Problem& problem, std::string_view path, std::st
   response.body = problem_json(problem, path, request_id);
   response.headers.emplace_back("Cache-Control", "no-store");
   if (problem.retry_after > 0) response.headers.emplace_back("Retry-After", std::to_string(problem.retry_after));
+  if (!problem.job.empty()) response.headers.emplace_back("Location", "/verify/" + problem.job);
   if (!problem.allow.empty()) response.headers.emplace_back("Allow", problem.allow);
   return response;
 }

@@ -16,6 +16,10 @@ Backend backend_of(service::Service& service) {
   backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {
     return service.log(std::move(id), offset, limit);
   };
+  backend.events = [&service](std::string id, service::EventCursor cursor, core::Duration limit) {
+    return service.events(std::move(id), std::move(cursor), limit);
+  };
+  backend.verdicts = [&service](std::vector<std::string> subjects) { return service.verdicts(std::move(subjects)); };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };

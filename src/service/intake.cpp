@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "service/idempotency.hpp"
 #include "service/skill_path.hpp"
 #include "service/spool_file.hpp"
 #include "skill_verifier/attest/statement.hpp"
@@ -74,6 +75,8 @@ Result<skill::Package> import_path(const std::string& path, const ServiceOptions
 Result<void> check_submission(const Submission& submission) {
   if (submission.archive.has_value() == submission.skill_path.has_value())
     return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
+  if (submission.idempotency_key)
+    if (auto valid = check_idempotency_key(*submission.idempotency_key); !valid) return valid;
   if (submission.nonce)
     if (auto valid = attest::check_nonce(*submission.nonce); !valid) return valid;
   if (submission.name)

@@ -7,6 +7,7 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/store/job_store.hpp"
+#include "store/client_life.hpp"
 #include "store/errors.hpp"
 #include "store/files.hpp"
 #include "store/group_commit.hpp"
@@ -54,6 +55,9 @@ Result<Job> read_job(const Query& row) {
   job.result = row.text(10);
   job.statement = row.text(11);
   job.error = row.text(12);
+  job.tree_digest = row.text(13);
+  job.archive_sha256 = row.text(14);
+  job.original = row.text(15);
   return job;
 }
 
@@ -124,7 +128,8 @@ Result<void> insert_job(Database& database, Job& job) {
   const std::int64_t sequence = database.last_row();
   job.sequence = static_cast<std::uint64_t>(sequence);
   Query documents(database, sql::kInsertDocuments);
-  return documents.bind(sequence).bind(job.request).run();
+  if (auto done = documents.bind(sequence).bind(job.request).run(); !done) return done;
+  return insert_client_rows(database, job);
 }
 
 /// Most skills. A batch of such changes still is a few megabytes of memory.
@@ -143,8 +148,8 @@ Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::p
   return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
 }
 
-Result<void> finish_job(Database& database, const std::string& id, const JobOutcome& outcome) {
-  SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
+/// Everything that an outcome is, apart from whether it may be one.
+Result<void> write_outcome(Database& database, std::int64_t sequence, const JobOutcome& outcome) {
   Query row(database, sql::kFinishJob);
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
   if (auto done = row.run(); !done) return done;
@@ -157,9 +162,15 @@ Result<void> finish_job(Database& database, const std::string& id, const JobOutc
     Query collateral(database, sql::kInsertCollateral);
     if (auto done = collateral.bind(sequence).bind(outcome.collateral).run(); !done) return done;
   }
-  if (outcome.log.empty()) return {};
+  if (auto done = finish_verdict(database, sequence, outcome); !done) return done;
+  if (outcome.log.empty() && outcome.journal.empty()) return {};
   Query log(database, sql::kInsertLog);
-  return log.bind(sequence).bind_blob(outcome.log).run();
+  return log.bind(sequence).bind_blob(outcome.log).bind(outcome.journal).run();
+}
+
+Result<void> finish_job(Database& database, const std::string& id, const JobOutcome& outcome) {
+  SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
+  return write_outcome(database, sequence, outcome);
 }
 
 Result<std::set<std::string>> find_collaterals(Database& database, const std::vector<std::string>& digests) {
@@ -254,6 +265,57 @@ class SqliteStore final : public JobStore {
     auto done = co_await writer_.run(std::move(change));
     if (!done) co_return done.error();
     co_return std::move(*added);
+  }
+
+  awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) override {
+    if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    auto added = std::make_shared<Job>(as_inserted(std::move(job), outcome));
+    Change change;
+    change.apply = [added, outcome = std::move(outcome)](Database& database) -> Result<void> {
+      if (auto done = insert_job(database, *added); !done) return done;
+      return write_outcome(database, static_cast<std::int64_t>(added->sequence), outcome);
+    };
+    auto done = co_await writer_.run(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*added);
+  }
+
+  awaitable<Result<std::optional<KeyedJob>>> find_key(std::string owner, std::string key, Time now) override {
+    auto query = [this, owner, key, now] { return store::find_key(reader_, owner, key, now); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<void>> expire_keys(Time now) override {
+    while (true) {
+      auto removed = std::make_shared<std::int64_t>(0);
+      Change change;
+      change.apply = [now, removed](Database& database) -> Result<void> {
+        SKILL_VERIFIER_TRY(*removed, store::expire_keys(database, now));
+        return {};
+      };
+      auto done = co_await writer_.run(std::move(change));
+      if (!done || *removed == 0) co_return done;
+    }
+  }
+
+  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects) override {
+    auto query = [this, subjects = std::move(subjects)] { return find_verdicts(reader_, subjects); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since) override {
+    auto query = [this, cache_key = std::move(cache_key), since]() -> Result<std::optional<Job>> {
+      SKILL_VERIFIER_TRY(const auto id, store::find_cached(reader_, cache_key, since));
+      if (!id) return std::optional<Job>();
+      SKILL_VERIFIER_TRY(auto job, find_job(reader_, *id));
+      return std::optional(std::move(job));
+    };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<LogPiece>> log_piece(std::string id, std::uint64_t offset, std::uint64_t limit) override {
+    auto query = [this, id = std::move(id), offset, limit] { return find_log_piece(reader_, id, offset, limit); };
+    co_return co_await core::run_on(reading_, std::move(query));
   }
 
   awaitable<Result<Job>> find(std::string id) override {

@@ -7,7 +7,8 @@ namespace skill_verifier::store::sql {
 inline constexpr const char* kFindJob =
     "SELECT jobs.id, sequence, state, attempt, created_at, started_at, completed_at, skill_id, has_pack, request, "
     "result,"
-    " statement, error FROM jobs JOIN documents USING (sequence) WHERE jobs.id = ?";
+    " statement, error, tree_digest, archive_sha256, original FROM jobs JOIN documents USING (sequence)"
+    " LEFT JOIN verdicts USING (sequence) WHERE jobs.id = ?";
 inline constexpr const char* kStateOf = "SELECT sequence, state FROM jobs WHERE id = ?";
 
 // Order of the columns: read_summary in sqlite_store.cpp.
@@ -46,7 +47,7 @@ inline constexpr const char* kExpire =
 
 inline constexpr const char* kInsertCollateral = "INSERT INTO collaterals (sequence, sha256) VALUES (?, ?)";
 inline constexpr const char* kCollateralInUse = "SELECT 1 FROM collaterals WHERE sha256 = ? LIMIT 1";
-inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text) VALUES (?, ?)";
+inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text, journal) VALUES (?, ?, ?)";
 inline constexpr const char* kLog = "SELECT text FROM jobs LEFT JOIN logs USING (sequence) WHERE id = ?";
 inline constexpr const char* kBeat = "UPDATE heartbeat SET beats = beats + 1";
 inline constexpr const char* kReadBeat = "SELECT beats FROM heartbeat";

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "skill_verifier/store/job_store.hpp"
+#include "store/client_statements.hpp"
 #include "store/statements.hpp"
 #include "store/store_fixture.hpp"
 
@@ -214,6 +215,7 @@ TEST_F(SqliteStoreTest, CollateralOfAnEarlierVersionsJobsIsKnown) {
   ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
   insert();
   store_.reset();
+  sql("DROP TABLE verdicts; DROP TABLE idempotency_keys; ALTER TABLE logs DROP COLUMN journal");
   sql("DROP TABLE collaterals; PRAGMA user_version = 2");
   store_ = std::move(*open_sqlite_store(directory()));
   EXPECT_EQ(*await(io_, store_->collaterals_in_use({digest, std::string(64, 'd')})), std::set{digest});
@@ -334,6 +336,16 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
   EXPECT_THAT(plan(sql::kPackOwners), HasSubstr("INDEX jobs_by_state"));
   EXPECT_THAT(plan(sql::kExpire), HasSubstr("jobs_by_completion"));
   EXPECT_THAT(plan(sql::kCollateralInUse), HasSubstr("INDEX collaterals_by_digest"));
+  EXPECT_THAT(plan(sql::kJudgedByTree), HasSubstr("INDEX judged_by_tree"));
+  EXPECT_THAT(plan(sql::kJudgedByArchive), HasSubstr("INDEX judged_by_archive"));
+  EXPECT_THAT(plan(sql::kNewestByTree), HasSubstr("INDEX verdicts_by_tree"));
+  EXPECT_THAT(plan(sql::kNewestByArchive), HasSubstr("INDEX verdicts_by_archive"));
+  EXPECT_THAT(plan(sql::kFindCached), HasSubstr("INDEX verdicts_by_cache_key"));
+  EXPECT_THAT(plan(sql::kFindKey), HasSubstr("SEARCH idempotency_keys USING PRIMARY KEY"));
+  EXPECT_THAT(plan(sql::kExpireKeys), HasSubstr("INDEX idempotency_keys_by_expiry"));
+  for (const char* statement :
+       {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree, sql::kNewestByArchive, sql::kFindCached})
+    EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
   EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   for (const char* statement : {sql::kListAll, sql::kListState, sql::kListPending, sql::kExpire, sql::kFindJob}) {
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;

@@ -16,6 +16,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/service/job_events.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/skill/manifest.hpp"
 #include "skill_verifier/skill/package.hpp"
@@ -35,6 +36,9 @@ struct ServiceOptions {
   core::Duration drain = std::chrono::seconds(20);               ///< grace of running jobs at shutdown
   std::chrono::seconds retention{0};                             ///< final jobs older than this are removed; 0 = kept
   core::Duration retention_interval = std::chrono::seconds(60);  ///< how often that is looked at
+  bool cache = false;  ///< an earlier verdict on the same thing is given again
+  std::chrono::seconds cache_max_age{std::chrono::hours(24 * 7)};    ///< of a verdict that is
+  std::chrono::seconds cache_failed_max_age{std::chrono::hours(1)};  ///< of a `failed` one
   bool attestation_required = false;
   bool allow_bridge_for_tests = false;
   bool allow_bridge_for_deps = true;
@@ -70,7 +74,9 @@ struct Submission {
   std::optional<std::string> version;
   std::optional<std::string> name;
   bool discover = false;
-  std::string request_id;  ///< for the log
+  bool fresh = false;                          ///< no earlier verdict will do
+  std::optional<std::string> idempotency_key;  ///< 1 to 255 printable ASCII characters, checked by submit
+  std::string request_id;                      ///< for the log
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -121,6 +127,8 @@ class Service {
   /// `submission_invalid`, rejected `skill_path_outside_roots` / `skill_path_disabled` / `skill_path_not_package` /
   /// `deps_not_allowed`, not_found `skill_path_not_found`, overloaded `queue_full`, unavailable `draining` /
   /// `store_failed`.
+  /// With an idempotency key that stands for a job of the same request already, that job (`replayed`); of another one:
+  /// rejected `idempotency_key_reused`. Where an earlier verdict will do, the job is completed (`original` is whose).
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
@@ -134,6 +142,10 @@ class Service {
   /// Log text from `offset` on; waits up to `limit` for more while the job runs. The text is what the skill wrote, with
   /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
   awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  /// The job's next change of state or piece of its log after `cursor`; waits up to `limit` for one.
+  awaitable<Result<EventPart>> events(std::string id, EventCursor cursor, core::Duration limit);
+  /// JobStore::verdicts.
+  awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects);
   /// The service document under a quote, with the caller's nonce beneath its root. Errors: those of
   /// attest::ServiceAttestor::attest and of sandbox::Sandbox::images.
   awaitable<Result<ServiceAttestation>> attestation(std::optional<std::string> nonce);
