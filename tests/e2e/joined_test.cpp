@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <atomic>
 
+#include "e2e/collateral_stub.hpp"
 #include "e2e/harness.hpp"
 #include "e2e/offline.hpp"
 #include "e2e/simulator.hpp"
-#include "skill_verifier/core/bytes.hpp"
-#include "skill_verifier/net/http_client.hpp"
 #include "support/scripted_server.hpp"
 
 /// All parts together, none of them told what another should have said: the guest agent quotes, the service fetches
@@ -17,25 +16,6 @@ namespace {
 
 using test::Reply;
 
-/// A collateral as a PCCS serves it, byte for byte.
-std::map<std::string, Reply> served(const Json& collateral) {
-  const auto text = [&collateral](const char* name) { return collateral.at(name).get<std::string>(); };
-  const auto chain = [&text](const char* name) { return net::percent_encode(text(name)); };
-  const auto signed_body = [&text](const std::string& member, const char* name, const char* signature) {
-    return "{\"" + member + "\":" + text(name) + ",\"signature\":\"" + text(signature) + "\"}";
-  };
-  const Bytes crl = core::parse_hex(text("pck_crl")).value();
-  return {
-      {"GET /tdx/certification/v4/tcb", Reply::with(200, signed_body("tcbInfo", "tcb_info", "tcb_info_signature"),
-                                                    {{"TCB-Info-Issuer-Chain", chain("tcb_info_issuer_chain")}})},
-      {"GET /tdx/certification/v4/qe/identity",
-       Reply::with(200, signed_body("enclaveIdentity", "qe_identity", "qe_identity_signature"),
-                   {{"SGX-Enclave-Identity-Issuer-Chain", chain("qe_identity_issuer_chain")}})},
-      {"GET /sgx/certification/v4/pckcrl", Reply::with(200, std::string(crl.begin(), crl.end()),
-                                                       {{"SGX-PCK-CRL-Issuer-Chain", chain("pck_crl_issuer_chain")}})},
-      {"GET /sgx/certification/v4/rootcacrl", Reply::with(200, text("root_ca_crl"))}};
-}
-
 /// Simulator, PCCS and service, joined by nothing but the service's configuration.
 class Joined : public testing::Test {
  protected:
@@ -43,7 +23,7 @@ class Joined : public testing::Test {
     SKILL_VERIFIER_NEEDS_ENGINE();
     if (const auto why = why_no_namespace(); !why.empty()) GTEST_SKIP() << why;
     simulator_.emplace();
-    auto answer = test::routes(served(Json::parse(read(simulator_->state("collateral.json")))));
+    auto answer = test::routes(served_collateral(Json::parse(read(simulator_->state("collateral.json")))));
     pccs_.emplace([this, answer = std::move(answer)](const test::ReceivedRequest& request) {
       return up_ ? answer(request) : Reply::closed();
     });

@@ -29,7 +29,8 @@ std::string to_text(const LintResult& result);
 /// One line:
 /// {"path","ok","name","version","description","test":{"runtime","test_command","test_deps","timeout_ms","env",
 /// "network","declared","source"},"recovered","warnings":[{"code","message","file","line","column"}]}. A refusal stands
-/// as "code","message","file","line","column" before the warnings; what is then unknown is null. `test_command` and
+/// as "code","message","file","line","column" before the warnings; what is then unknown is null, and name, version and
+/// description are what the frontmatter says, where that could be read. `test_command` and
 /// `test_deps` are text in shell form, a list in exec form, else null. Unknown files, lines and columns are left out.
 std::string to_json(const LintResult& result);
 

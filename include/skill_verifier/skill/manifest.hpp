@@ -76,9 +76,17 @@ struct Manifest {
   std::string skill_id(std::string_view tree_digest) const;
 };
 
+/// What a file says of itself.
+struct Identity {
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+  std::optional<std::string> version;
+};
+
 struct ManifestReport {
   std::optional<Manifest> manifest;  ///< exactly one of manifest and refusal is set
   std::optional<Diagnostic> refusal;
+  Identity refused_as;  ///< of a refused manifest whose frontmatter could be read: what it says, as far as it is text
   std::vector<Diagnostic> warnings;
 };
 

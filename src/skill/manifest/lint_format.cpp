@@ -58,6 +58,13 @@ std::string command_text(std::string_view label, const std::optional<Command>& c
   return command ? fmt::format("\n  {} {}", label, manifest::describe(*command)) : "";
 }
 
+std::string refusal_text(const Identity& identity) {
+  std::string text = "refused";
+  if (identity.name) text += ", says it is " + manifest::shown(*identity.name);
+  if (identity.name && identity.version) text += " version " + manifest::shown(*identity.version);
+  return text;
+}
+
 std::string manifest_text(const Manifest& manifest) {
   const TestDeclaration& test = manifest.test;
   std::string text = fmt::format("ok {}", manifest::shown(manifest.name));
@@ -75,7 +82,7 @@ std::string manifest_text(const Manifest& manifest) {
 std::string to_text(const LintResult& result) {
   std::string text = core::shorten(result.path, 4096) + ": ";
   if (result.failure) return text + fmt::format("refused\n  error {}: {}", result.failure->id, result.failure->message);
-  text += result.ok() ? manifest_text(*result.report.manifest) : "refused";
+  text += result.ok() ? manifest_text(*result.report.manifest) : refusal_text(result.report.refused_as);
   if (result.report.refusal) text += diagnostic_text("error", *result.report.refusal);
   for (const auto& warning : result.report.warnings)
     text += diagnostic_text("warning", warning);
@@ -87,9 +94,10 @@ std::string to_json(const LintResult& result) {
   json["path"] = result.path;
   json["ok"] = result.ok();
   const auto& manifest = result.report.manifest;
-  json["name"] = manifest ? OrderedJson(manifest->name) : OrderedJson();
-  json["version"] = manifest ? optional_text(manifest->version) : OrderedJson();
-  json["description"] = manifest ? optional_text(manifest->description) : OrderedJson();
+  const auto& refused_as = result.report.refused_as;
+  json["name"] = manifest ? OrderedJson(manifest->name) : optional_text(refused_as.name);
+  json["version"] = optional_text(manifest ? manifest->version : refused_as.version);
+  json["description"] = optional_text(manifest ? manifest->description : refused_as.description);
   json["test"] = manifest ? test_json(manifest->test) : OrderedJson();
   json["recovered"] = manifest && manifest->frontmatter_recovered;
   if (result.failure) {

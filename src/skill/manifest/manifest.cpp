@@ -65,11 +65,18 @@ class Reader {
       report_.manifest = std::move(manifest_);
     } else {
       report_.refusal = std::move(refusal_);
+      report_.refused_as = {text_of(root_, "name"), text_of(root_, "description"), text_of(root_, "version")};
+      if (!report_.refused_as.version) report_.refused_as.version = text_of(metadata_, "version");
     }
     return std::move(report_);
   }
 
  private:
+  static std::optional<std::string> text_of(const Node& mapping, std::string_view name) {
+    const Node* node = mapping.find(name);
+    return node && node->kind == Kind::scalar ? std::optional(node->text) : std::nullopt;
+  }
+
   // False is a refusal throughout.
   bool read_all(std::string_view text) {
     return read_tree(text) && read_metadata_node() && read_declaration() && read_identity() && read_version() &&

@@ -107,6 +107,29 @@ TEST_F(Lint, ReadsAnArchive) {
   EXPECT_EQ(result.at("name"), "my-skill") << result;
 }
 
+TEST_F(Lint, SaysOfARefusedManifestWhatItsFrontmatterSays) {
+  const std::string head = "name: a\ndescription: b\nversion: 1.0\n";
+  const json conflict = lint(write("SKILL.md", skill_md(head + "test_command: x\nmetadata:\n  test_command: y\n")));
+  EXPECT_EQ(conflict.at("code"), "manifest_conflict");
+  EXPECT_EQ(conflict.at("name"), "a");
+  EXPECT_EQ(conflict.at("description"), "b");
+  EXPECT_EQ(conflict.at("version"), "1.0");
+  EXPECT_EQ(conflict.at("test"), nullptr);
+  const json nameless = lint(write("SKILL.md", skill_md("description: b\nmetadata:\n  version: 2.0.0\n")));
+  EXPECT_EQ(nameless.at("code"), "name_missing");
+  EXPECT_EQ(nameless.at("name"), nullptr);
+  EXPECT_EQ(nameless.at("description"), "b");
+  EXPECT_EQ(nameless.at("version"), "2.0.0");
+  const json list = lint(write("SKILL.md", skill_md("name: [a]\n")));
+  EXPECT_EQ(list.at("name"), nullptr);
+  const json broken = lint(write("SKILL.md", skill_md("name: a\ndescription: b: c\n")));
+  EXPECT_EQ(broken.at("code"), "yaml_unquoted_colon");
+  EXPECT_EQ(broken.at("name"), nullptr);
+  EXPECT_NE(to_text(lint_path(write("SKILL.md", skill_md(head + "test_command: ''\n")), Profile::registry))
+                .find(": refused, says it is `a` version `1.0`"),
+            std::string::npos);
+}
+
 TEST_F(Lint, ReportsRefusalsWithTheirPlace) {
   const json result = lint(write("SKILL.md", skill_md("name: x\ndescription: a: b\n")));
   EXPECT_EQ(result.at("ok"), false);
