@@ -309,7 +309,7 @@ TEST_F(ClientLifeTest, AQuoteGoesAlongOnlyWhenItSpeaksForTheStatement) {
   const auto chain = test_pki::make_pck_chain(test_pki::PckChainSpec{});
   const auto answer_with = [&](const attest::ReportData& data) {
     test_pki::QuoteSpec spec;
-    spec.report_data = data;
+    spec.td.report_data = data;
     attest::Quote quote = test::FakeQuoter::good();
     quote.quote_hex = core::to_hex(test_pki::build_quote(spec, test_pki::SigningKey::generate(), chain));
     quoter_.answers.emplace_back(std::move(quote));
@@ -434,7 +434,7 @@ TEST_F(ClientLifeTest, VerdictsAreFoundByDigest) {
   ASSERT_TRUE(rows[0] && rows[1]);
   EXPECT_EQ(rows[1]->id, job.id);
   EXPECT_EQ(rows[1]->verdict, "passed");
-  EXPECT_EQ(rows[1]->result_hash, result["attestation"]["resultHash"]);
+  EXPECT_EQ(rows[1]->result_hash, result["attestation"]["resultHash"].get<std::string>());
   EXPECT_FALSE(rows[2]);
 }
 
