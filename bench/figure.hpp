@@ -29,6 +29,12 @@ struct Figure {
 Figure measure_cold_path(Setup& setup);
 /// How long POST /verify takes while eight jobs run.
 Figure measure_submit_latency(Setup& setup);
+/// How many durable submissions a second the service takes.
+Figure measure_throughput(Setup& setup);
+/// What 100,000 finished jobs cost in memory and time, against 1,000.
+Figure measure_stored(Setup& setup);
+/// A burst of 200 jobs, then thousands: what is left of them in the engine and in the service.
+Figure measure_soak(Setup& setup);
 /// GET /verify/{id} against a bare Beast server. `hello` is the program of hello_server.cpp.
 Figure measure_read_rate(Setup& setup, const fs::path& hello);
 /// Resident memory of the idle service before and after many jobs.

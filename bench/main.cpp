@@ -46,9 +46,15 @@ std::vector<Benchmark> benchmarks() {
   const auto read_rate = [](Setup& setup) {
     return measure_read_rate(setup, beside_this_program("skill-verifier-hello"));
   };
-  return {{"cold-path", "Cold path", measure_cold_path}, {"submit", "Submission under load", measure_submit_latency},
-          {"read", "Reading a finished job", read_rate}, {"memory", "Memory", measure_memory},
-          {"dcap", "Quote verification", measure_dcap},  {"load", "Load", measure_load}};
+  return {{"cold-path", "Cold path", measure_cold_path},
+          {"submit", "Submission under load", measure_submit_latency},
+          {"throughput", "Submissions a second", measure_throughput},
+          {"read", "Reading a finished job", read_rate},
+          {"stored", "With many stored jobs", measure_stored},
+          {"memory", "Memory", measure_memory},
+          {"dcap", "Quote verification", measure_dcap},
+          {"load", "Load", measure_load},
+          {"soak", "Soak", measure_soak}};
 }
 
 std::string first_line(const fs::path& file, std::string_view prefix) {

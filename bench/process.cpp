@@ -114,6 +114,11 @@ std::uint64_t Process::peak_bytes() const {
   return status_bytes("VmHWM:");
 }
 
+std::size_t Process::open_files() const {
+  const fs::directory_iterator files("/proc/" + std::to_string(pid_) + "/fd");
+  return static_cast<std::size_t>(std::distance(fs::begin(files), fs::end(files)));
+}
+
 std::uint64_t Process::status_bytes(const std::string& name) const {
   std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
   for (std::string line; std::getline(status, line);) {

@@ -46,6 +46,8 @@ class Process {
   std::uint64_t resident_bytes() const;
   /// VmHWM: the largest VmRSS so far.
   std::uint64_t peak_bytes() const;
+  /// Descriptors that are open now.
+  std::size_t open_files() const;
   /// CPU time of all its threads so far.
   double cpu_seconds() const;
 

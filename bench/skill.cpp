@@ -79,7 +79,9 @@ void write_skill(const fs::path& folder, std::string_view script, std::string_vi
   write_file(folder / "data" / "table.csv", prose("1,2,3,4,5,6,7,8,", 100));
 }
 
-std::string pack_tar_gz(const fs::path& folder) {
+namespace {
+
+std::string pack(const fs::path& folder, bool compressed) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file()) files.push_back(entry.path());
@@ -88,8 +90,8 @@ std::string pack_tar_gz(const fs::path& folder) {
   const std::unique_ptr<archive, decltype(&archive_write_free)> writer(archive_write_new(), &archive_write_free);
   std::string bytes(kLargestArchive, '\0');
   std::size_t used = 0;
-  require(archive_write_add_filter_gzip(writer.get()) == ARCHIVE_OK &&
-              archive_write_set_format_ustar(writer.get()) == ARCHIVE_OK &&
+  const int filtered = compressed ? archive_write_add_filter_gzip(writer.get()) : ARCHIVE_OK;
+  require(filtered == ARCHIVE_OK && archive_write_set_format_ustar(writer.get()) == ARCHIVE_OK &&
               archive_write_open_memory(writer.get(), bytes.data(), bytes.size(), &used) == ARCHIVE_OK,
           writer.get());
   for (const auto& path : files) {
@@ -100,6 +102,16 @@ std::string pack_tar_gz(const fs::path& folder) {
   require(archive_write_close(writer.get()) == ARCHIVE_OK, writer.get());
   bytes.resize(used);
   return bytes;
+}
+
+}  // namespace
+
+std::string pack_tar_gz(const fs::path& folder) {
+  return pack(folder, true);
+}
+
+std::string pack_tar(const fs::path& folder) {
+  return pack(folder, false);
 }
 
 }  // namespace skill_verifier::bench

@@ -17,5 +17,6 @@ void write_skill(const std::filesystem::path& folder, std::string_view script,
 void add_files(const std::filesystem::path& folder, int count, std::size_t bytes);
 /// The same folder as a tar.gz with the folder as its only top-level entry.
 std::string pack_tar_gz(const std::filesystem::path& folder);
+std::string pack_tar(const std::filesystem::path& folder);
 
 }  // namespace skill_verifier::bench

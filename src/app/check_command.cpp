@@ -193,7 +193,8 @@ void add_check_options(CLI::App& command, CheckOptions& options) {
   auto* const collateral =
       command.add_option("--collateral", options.collateral, "QuoteCollateralV3 (JSON) instead of the document's own");
   command.add_option("--pccs", options.pccs, "fetch collateral from this PCS or PCCS now")->excludes(collateral);
-  command.add_option("--at", options.at, "check as of this time (RFC 3339, seconds since 1970, or now)");
+  command.add_option("--at", options.at,
+                     "check as of this time (ISO 8601, UTC where it names no zone; seconds since 1970; or now)");
   command.add_option("--accept", options.accept, "TCB statuses beside UpToDate, separated by commas, or all");
   command.add_option("--min-evaluation", options.min_evaluation, "least tcbEvaluationDataNumber of the collateral");
   command.add_option("--trust-root", options.trust_root, "certificate (PEM or DER) to trust instead of Intel's root");

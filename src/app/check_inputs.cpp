@@ -14,6 +14,7 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/dcap/quote.hpp"
 #include "skill_verifier/net/http_client.hpp"
+#include "skill_verifier/scan/record.hpp"
 #include "skill_verifier/skill/package.hpp"
 
 namespace skill_verifier::app {
@@ -95,6 +96,24 @@ std::vector<std::string> split(std::string_view text, char at) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return parts;
+}
+
+/// The static checks, made again as the service makes them.
+Result<attest::Expectations::Package::Checks> checks_of(const skill::Package& package) {
+  SKILL_VERIFIER_TRY(const auto profile, scan::standard_profile());
+  SKILL_VERIFIER_TRY(const auto report, scan::scan(scan::attested_source_of(package), profile));
+  auto summary = scan::summary_of(report);
+  attest::Expectations::Package::Checks made;
+  made.profile = std::move(summary.profile);
+  made.profile_sha256 = std::move(summary.digest);
+  made.rows_sha256 = std::move(summary.rows_sha256);
+  made.flagged = summary.flagged;
+  made.passed = std::move(summary.passed);
+  made.warned = std::move(summary.warned);
+  made.failed = std::move(summary.failed);
+  made.skipped = std::move(summary.skipped);
+  made.allowed = std::move(summary.allowed);
+  return made;
 }
 
 Address job_address(std::string id) {
@@ -206,10 +225,12 @@ Result<std::int64_t> parse_instant(const std::string& text, core::Time now) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error == std::errc() && stop == end && value >= 0 && value <= kEndOf9999) return value;
-  const auto time = core::parse_rfc3339(text);
+  auto time = core::parse_rfc3339(text);
+  if (!time) time = core::parse_rfc3339(text + "Z");
+  if (!time) time = core::parse_rfc3339(text + "T00:00:00Z");
   if (!time) {
     return Error{Errc::invalid_argument, "time_invalid",
-                 fmt::format("'{}' is neither seconds since 1970 nor a time like 2026-01-30T12:34:56Z",
+                 fmt::format("'{}' is neither seconds since 1970 nor a time like 2026-01-30T12:34:56Z or 2026-01-30",
                              core::shorten(text, 40))};
   }
   return floor<seconds>(*time).time_since_epoch().count();
@@ -226,7 +247,9 @@ Result<attest::Expectations::Package> package_digests(const std::string& path) {
                      ? skill::import_directory(given, pack, skill::PackageLimits{})
                      : skill::import_archive(given, given.filename().string(), pack, skill::PackageLimits{});
   if (!package) return core::with_context(package.error(), core::shorten(path));
-  return attest::Expectations::Package{package->tree_digest, package->archive_sha256};
+  attest::Expectations::Package known{package->tree_digest, package->archive_sha256, std::nullopt};
+  SKILL_VERIFIER_TRY(known.checks, checks_of(*package));
+  return known;
 }
 
 }  // namespace skill_verifier::app

@@ -32,7 +32,8 @@ struct Address {
 /// Escapes are decoded first. Errors: invalid_argument `url_invalid` for a broken escape or two nonces.
 Result<Address> parse_address(std::string_view url);
 
-/// `now`, whole seconds since 1970, or an RFC 3339 time. Errors: invalid_argument.
+/// `now`, whole seconds since 1970, an RFC 3339 time, or such a time without its zone or a date alone, which are UTC.
+/// Errors: invalid_argument.
 Result<std::int64_t> parse_instant(const std::string& text, core::Time now);
 
 /// Digests of a skill folder or archive, the way intake takes them.

@@ -105,6 +105,12 @@ Result<void> apply_storage(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> apply_flagged(Config& config, std::string_view value) {
+  if (value != "report" && value != "fail") return bad_value(value, "consequence: report or fail");
+  config.service.flagged_fails = value == "fail";
+  return {};
+}
+
 Result<void> apply_runtime(Config& config, std::string_view value) {
   const auto equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos || equals + 1 == value.size())
@@ -127,6 +133,7 @@ void add_service_keys(std::vector<Key>& keys) {
   };
   add("workers", integer<std::size_t>(1, 1024, [](Config& c) -> auto& { return c.service.workers; }));
   add("queue", integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue; }));
+  add("package_cache", size<std::uint64_t>(0, kTiB, [](Config& c) -> auto& { return c.service.known_package_bytes; }));
   add("attempts", integer<int>(1, 10, [](Config& c) -> auto& { return c.service.attempts; }));
   add("max_starts", integer<int>(1, 1000, [](Config& c) -> auto& { return c.service.max_starts; }));
   add("retry_backoff",
@@ -154,6 +161,7 @@ void add_service_keys(std::vector<Key>& keys) {
       duration<std::chrono::seconds>(1s, 24h * 365, [](Config& c) -> auto& { return c.service.cache_max_age; }));
   add("cache.failed_max_age",
       duration<std::chrono::seconds>(0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
+  add("checks.flagged", apply_flagged);
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
@@ -246,6 +254,7 @@ Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
   config.service.cache = true;
+  config.service.known_package_bytes = 64 * kMiB;
   config.sandbox.images = {
       {"alpine:latest", "alpine:latest"},
       {"alpine:3.20", "alpine:3.20"},

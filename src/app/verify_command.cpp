@@ -49,9 +49,10 @@ int exit_of(const store::Job& job) {
   if (job.state != store::JobState::completed) return exit_error;
   const auto result = core::parse_json(job.result);
   if (!result) return exit_error;
-  const auto& passed = (*result)["result"]["passed"];
-  if (passed.is_null()) return exit_untested;
-  return passed == true ? exit_ok : exit_failed;
+  // The verdict, not `passed`: policy may fail what static checks flag.
+  const auto& verdict = (*result)["verdict"];
+  if (verdict == "untested") return exit_untested;
+  return verdict == "passed" ? exit_ok : exit_failed;
 }
 
 core::awaitable<int> verify_one(Wiring& wiring, service::Submission submission) {
@@ -95,6 +96,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   if (config->sandbox.instance.empty()) config->sandbox.instance = sandbox::to_instance(sandbox::this_process());
   config->sandbox.keep_images = false;
   config->sandbox.pool = {};
+  config->service.known_package_bytes = 0;
   config->service.drain = std::chrono::seconds(0);
   config->service.allow_any_path = true;
 

@@ -78,6 +78,7 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   config.service.verifier = program_name();
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
   config.service.source_commit = source_commit();
+  SKILL_VERIFIER_TRY(config.service.checks, scan::standard_profile());
   config.service.runtimes = config.sandbox.images;
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));

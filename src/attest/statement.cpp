@@ -63,6 +63,11 @@ Result<void> check(const StatementInput& input) {
     checks.push_back(statement_error(check_nonce(*input.nonce).error().message));
   }
   if (input.run) checks.push_back(check_run(*input.run));
+  if (input.checks) {
+    checks.push_back(check_text("checks.profile", input.checks->profile));
+    checks.push_back(check_digest("checks.profile_sha256", input.checks->profile_sha256));
+    checks.push_back(check_digest("checks.rows_sha256", input.checks->rows_sha256));
+  }
   if (input.run && input.image_reference.empty()) checks.push_back(statement_error("a run without an image"));
   if (input.prepared_image_id) {
     checks.push_back(check_digest("prepared_image_id", bare_image_id(*input.prepared_image_id)));
@@ -119,6 +124,16 @@ Json build_run(const StatementInput::Run& run, const std::optional<std::string>&
   return Json{{"name", "run"}, {"digest", sha256_digest(run.output_sha256)}, {"annotations", std::move(annotations)}};
 }
 
+Json build_profile(const StatementInput::Checks& checks) {
+  return Json{{"name", "profile"},
+              {"uri", checks.profile},
+              {"digest", sha256_digest(checks.profile_sha256)},
+              {"annotations", Json{{"allowed", checks.allowed},
+                                   {"flagged", checks.flagged},
+                                   {"rowsSha256", checks.rows_sha256},
+                                   {"skipped", checks.skipped}}}};
+}
+
 Result<Json> build_configuration(const StatementInput& input) {
   auto limits = core::canonical_json(to_json(input.sandbox_limits));
   if (!limits) return core::with_context(limits.error(), "sandbox_limits");
@@ -135,6 +150,7 @@ Result<Json> build_configuration(const StatementInput& input) {
                          {"annotations", to_json(input.sandbox)}});
   entries.push_back(
       Json{{"name", "verifier"}, {"uri", input.verifier}, {"digest", sha256_digest(input.verifier_sha256)}});
+  if (input.checks) entries.push_back(build_profile(*input.checks));
   if (input.nonce) entries.push_back(Json{{"name", "nonce"}, {"annotations", Json{{"value", *input.nonce}}}});
   if (input.run) entries.push_back(build_run(*input.run, input.prepared_image_id));
   return entries;

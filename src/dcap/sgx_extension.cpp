@@ -131,6 +131,8 @@ Result<SgxExtension> parse_sgx_extension(ByteView value) {
   if (!list.done()) return invalid("it is cut short");
   for (const auto required : {kPpid, kTcb, kPceId, kFmspc, kSgxType})
     if (!seen[required]) return invalid(text("element ", static_cast<int>(required), " is missing"));
+  // The Processor CA writes five elements, the Platform CA these two besides.
+  if (seen[kPlatformInstance] != seen[kConfiguration]) return invalid("it has one of elements 6 and 7 alone");
   return parsed;
 }
 

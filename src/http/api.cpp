@@ -139,6 +139,8 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
       co_return co_await show_attestation(std::string(job_id), request);
     case Action::show_service_attestation:
       co_return co_await show_service_attestation(request);
+    case Action::show_sarif:
+      co_return co_await show_sarif(std::string(job_id), request);
     case Action::show_log:
       co_return co_await show_log(std::string(job_id), request);
     case Action::list_jobs:

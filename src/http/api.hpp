@@ -41,6 +41,7 @@ class Api {
   // attestation_routes.cpp
   awaitable<Response> show_attestation(std::string id, Request& request);
   awaitable<Response> show_service_attestation(Request& request);
+  awaitable<Response> show_sarif(std::string id, Request& request);
 
   // event_stream.cpp
   awaitable<Response> show_events(std::string id, Request& request);

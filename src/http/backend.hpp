@@ -24,6 +24,7 @@ struct Backend {
   std::function<awaitable<Result<std::vector<std::optional<store::VerdictRow>>>>(std::vector<std::string>)> verdicts;
   std::function<awaitable<Result<service::ServiceAttestation>>(std::optional<std::string>)> attestation;
   std::function<awaitable<std::optional<attest::Appraisal>>(store::Job)> appraisal;
+  std::function<awaitable<Result<std::string>>(store::Job)> sarif;
   std::function<awaitable<service::Health>()> health;
   std::function<awaitable<Result<std::uint64_t>>()> total;
   std::function<std::uint64_t()> pack_bytes;

@@ -15,6 +15,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/verify/{jobId}", Action::show_job},
     {"DELETE", "/verify/{jobId}", Action::delete_job},
     {"GET", "/verify/{jobId}/attestation", Action::show_attestation},
+    {"GET", "/verify/{jobId}/sarif", Action::show_sarif},
     {"GET", "/verify/{jobId}/logs", Action::show_log},
     {"GET", "/attestation", Action::show_service_attestation},
     {"GET", "/attestation/{jobId}", Action::show_attestation},

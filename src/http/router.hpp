@@ -17,6 +17,7 @@ enum class Action {
   delete_job,
   show_attestation,
   show_service_attestation,
+  show_sarif,
   show_log,
   list_jobs,
   show_health,

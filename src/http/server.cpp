@@ -21,6 +21,7 @@ Backend backend_of(service::Service& service) {
   };
   backend.verdicts = [&service](std::vector<std::string> subjects) { return service.verdicts(std::move(subjects)); };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
+  backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };

@@ -7,8 +7,8 @@
 #include "http/json_views.hpp"
 #include "http/multipart.hpp"
 #include "http/query.hpp"
-#include "http/spool_file.hpp"
 #include "http/submission.hpp"
+#include "http/upload.hpp"
 #include "skill_verifier/core/bytes.hpp"
 
 namespace skill_verifier::http {
@@ -70,10 +70,9 @@ class FormReceiver {
 
   awaitable<Result<service::Submission>> finish(std::string request_id) {
     if (!file_) co_return no_skill();
-    auto path = co_await file_->finish();
-    if (!path) co_return path.error();
     auto submission = to_submission(std::move(form_), request_id);
-    submission.archive = std::move(*path);
+    const auto finished = co_await file_->finish(submission);
+    if (!finished) co_return finished.error();
     submission.archive_name = std::move(filename_);
     co_return submission;
   }
@@ -89,9 +88,7 @@ class FormReceiver {
     if (name_ != kArchiveField) co_return Result<void>();
     if (file_) co_return Error(Errc::invalid_argument, "member_duplicate", "skill is given twice");
     filename_ = archive_name(part.filename ? *part.filename : form_.filename.value_or(""));
-    auto file = co_await SpoolFile::create(pool_, spool_);
-    if (!file) co_return file.error();
-    file_.emplace(std::move(*file));
+    file_.emplace(pool_, spool_);
     co_return Result<void>();
   }
 
@@ -115,7 +112,7 @@ class FormReceiver {
   std::string name_;
   std::string text_;
   std::string filename_;
-  std::optional<SpoolFile> file_;
+  std::optional<Upload> file_;
 };
 
 }  // namespace
@@ -283,8 +280,7 @@ awaitable<Result<service::Submission>> Api::receive_raw(Request& request, Submis
     if (!disposition) co_return disposition.error();
     if (filename.empty()) filename = disposition->parameter("filename").value_or("");
   }
-  auto file = co_await SpoolFile::create(pool_, spool_);
-  if (!file) co_return file.error();
+  Upload upload(pool_, spool_);
   std::uint64_t received = 0;
   while (true) {
     const auto piece = co_await request.body(options_.body_bytes);
@@ -292,13 +288,12 @@ awaitable<Result<service::Submission>> Api::receive_raw(Request& request, Submis
     if (piece->empty()) break;
     received += piece->size();
     if (!held.grow_to(received, backend_.pack_bytes())) co_return spool_full();
-    const auto stored = co_await file->append(*piece);
+    const auto stored = co_await upload.append(*piece);
     if (!stored) co_return stored.error();
   }
-  auto path = co_await file->finish();
-  if (!path) co_return path.error();
   auto submission = to_submission(std::move(form), request.id);
-  submission.archive = std::move(*path);
+  const auto finished = co_await upload.finish(submission);
+  if (!finished) co_return finished.error();
   submission.archive_name = archive_name(filename);
   co_return submission;
 }

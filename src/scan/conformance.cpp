@@ -78,8 +78,8 @@ class Checker {
 
   ManifestFacts run() {
     // One file on its own is a manifest if it is a document.
-    single_ = source_.name.empty() && source_.files.size() == 1 &&
-              kind_of(source_.files.front().path, {}) == FileKind::document;
+    single_ = source_.loose && kind_of(source_.files.front().path, {}) == FileKind::document;
+    if (source_.name.empty()) out_.skip("conformance/name-is-folder", "there is no folder's name to compare with");
     if (single_) text_ = files_.read(source_.files.front().path);
     const skill::ManifestReport report = read(skill::Profile::spec);
     for (const skill::Diagnostic& warning : report.warnings) {
@@ -108,8 +108,7 @@ class Checker {
   }
 
   void refused(const skill::Diagnostic& refusal) {
-    const bool script = source_.name.empty() && source_.files.size() == 1 && !single_;
-    if (script) {
+    if (source_.loose && !single_) {
       out_.skip("conformance/", "a file without a skill around it");
       out_.skip("claims/", "a file without a skill around it");
       return;

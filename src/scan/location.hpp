@@ -14,7 +14,7 @@ inline std::string location_of(const Scanned& scanned, const Row& row) {
   while (path.size() > 2 && path.starts_with("./"))
     path.erase(0, 2);
   if (row.file.empty() || path == row.file || path.ends_with("/" + row.file)) return path;
-  return path == "." ? row.file : path + "/" + row.file;
+  return path == "." || path.empty() ? row.file : path + "/" + row.file;
 }
 
 }  // namespace skill_verifier::scan

@@ -74,7 +74,7 @@ void PackageChecks::file(const SourceFile& file, std::string_view bytes, const I
       out_.add("package/high-entropy", file.path,
                fmt::format("{:.2f} bits per byte over {} bytes", bits, bytes.size()));
   }
-  if (identity.content == Content::text && file.executable && !bytes.starts_with("#!"))
+  if (source_.modes && identity.content == Content::text && file.executable && !bytes.starts_with("#!"))
     out_.add("package/no-shebang", file.path, {});
 }
 
@@ -126,6 +126,7 @@ void PackageChecks::mentions(const SourceFile& file, std::string_view text) {
 }
 
 void PackageChecks::finish() {
+  if (!source_.modes) out_.skip("package/no-shebang", "modes are no part of what is checked");
   if (source_.files.size() < 2) return;
   for (std::size_t i = 0; i < stems_.size(); ++i) {
     if (!mentioned_.contains(static_cast<int>(i))) out_.add("package/undocumented", source_.files[code_[i]].path, {});

@@ -50,17 +50,21 @@ Json rule_json(const Check& check) {
   return rule;
 }
 
-Json result_json(const Scanned& scanned, const Row& row, const Check& check, std::size_t index) {
+Json result_json(const Scanned& scanned, const Row& row, const Check* check, std::size_t index) {
   Json result;
   result["ruleId"] = row.check;
   result["ruleIndex"] = index;
   result["level"] = level_of(row.severity);
-  std::string message = check.title;
+  std::string message = check != nullptr ? check->title : row.check;
   if (!row.note.empty()) message += " (" + row.note + ")";
   if (!row.matched.empty()) message += ": " + row.matched;
-  result["message"]["text"] = message + ". " + check.reason + " " + check.remedy;
+  if (check != nullptr) message += ". " + check->reason + " " + check->remedy;
+  result["message"]["text"] = std::move(message);
   Json physical;
-  const std::string uri = uri_of(location_of(scanned, row));
+  // What is about the package as a whole stands at its manifest: a place has to be a file.
+  Row placed = row;
+  if (placed.file.empty()) placed.file = "SKILL.md";
+  const std::string uri = uri_of(location_of(scanned, placed));
   physical["artifactLocation"]["uri"] = uri;
   // GitHub refuses results without a region: a row about a whole file stands at its first line.
   Json region{{"startLine", std::max(row.line, 1)}};
@@ -85,7 +89,7 @@ std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, s
   driver["name"] = "skill-verifier";
   driver["version"] = version;
   driver["rules"] = Json::array();
-  std::map<std::string_view, std::size_t> index;
+  std::map<std::string, std::size_t> index;
   for (const Check& check : profile.checks()) {
     index.emplace(check.id, driver["rules"].size());
     driver["rules"].push_back(rule_json(check));
@@ -93,9 +97,15 @@ std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, s
   Json results = Json::array();
   for (const Scanned& one : scanned) {
     for (const Row& row : one.report.rows) {
-      const auto rule = index.find(row.check);
-      if (rule == index.end() || row.outcome == Outcome::passed || row.outcome == Outcome::skipped) continue;
-      results.push_back(result_json(one, row, profile.checks()[rule->second], rule->second));
+      if (row.outcome == Outcome::passed || row.outcome == Outcome::skipped) continue;
+      auto rule = index.find(row.check);
+      if (rule == index.end()) {
+        // A kept report of another profile: its rows say themselves what there is to say.
+        rule = index.emplace(row.check, driver["rules"].size()).first;
+        driver["rules"].push_back(Json{{"id", row.check}});
+      }
+      const Check* const check = profile.find(row.check);
+      results.push_back(result_json(one, row, check, rule->second));
     }
   }
   Json run;

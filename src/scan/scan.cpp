@@ -77,8 +77,16 @@ Source source_of(const skill::Package& package, std::string name) {
   return source;
 }
 
+Source attested_source_of(const skill::Package& package) {
+  Source source = source_of(package, {});
+  source.modes = false;
+  return source;
+}
+
 Source source_of(std::string path, std::string text) {
   Source source;
+  source.loose = true;
+  source.modes = false;
   source.files.push_back({std::move(path), text.size(), false});
   const auto shared = std::make_shared<const std::string>(std::move(text));
   source.read = [shared](const SourceFile&) -> Result<std::string> { return *shared; };

@@ -50,8 +50,10 @@ Result<std::string> request_digest(const Submission& submission) {
   add("name", submission.name);
   if (submission.archive) {
     SKILL_VERIFIER_TRY(canonical["archiveSha256"], file_sha256(*submission.archive));
-    canonical["archiveName"] = submission.archive_name;
+  } else if (submission.archive_bytes) {
+    canonical["archiveSha256"] = core::sha256_hex(*submission.archive_bytes);
   }
+  if (!submission.skill_path) canonical["archiveName"] = submission.archive_name;
   return core::sha256_hex(core::dump_json(canonical));
 }
 

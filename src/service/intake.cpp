@@ -3,7 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
+#include <fstream>
 #include <system_error>
+#include <vector>
 
 #include "service/idempotency.hpp"
 #include "service/skill_path.hpp"
@@ -11,6 +14,8 @@
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
+#include "skill_verifier/core/sha2.hpp"
+#include "skill_verifier/skill/small_archive.hpp"
 
 namespace skill_verifier::service {
 namespace {
@@ -19,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxVersion = 64;
+constexpr std::size_t kBlock = 128u << 10;
 
 bool is_printable_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
@@ -59,22 +65,106 @@ Result<skill::Package> import_archive_at(const fs::path& path, const ServiceOpti
   return skill::import_archive(copy.path(), path.filename().string(), pack, options.package);
 }
 
-Result<skill::Package> import_path(const std::string& path, const ServiceOptions& options, const fs::path& spool,
-                                   const fs::path& pack) {
-  SKILL_VERIFIER_TRY(const fs::path real, resolve_skill_path(path, options));
-  std::error_code error;
-  const auto status = fs::status(real, error);
-  if (fs::is_directory(status)) return skill::import_directory(real, pack, options.package);
-  if (fs::is_regular_file(status)) return import_archive_at(real, options, spool, pack);
-  return Error{Errc::rejected, "skill_path_not_package",
-               fmt::format("skill path '{}' is neither a folder nor an archive", core::shorten(path))};
+Result<std::string> sha256_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::vector<char> buffer(kBlock);
+  core::Sha256 hash;
+  while (in) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.update(core::as_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())}));
+  }
+  if (in.bad() || !in.eof()) return Error{Errc::internal, "io_error", "the archive cannot be read"};
+  return core::to_hex(hash.finish());
 }
+
+/// One submission on its way to a job.
+class Intake {
+ public:
+  Intake(const Submission& submission, const ServiceOptions& options, const fs::path& spool, const fs::path& pack,
+         KnownPackages& known)
+      : submission_(submission), options_(options), spool_(spool), pack_(pack), known_(known) {}
+
+  Result<JobRequest> take_folder(const fs::path& real) {
+    auto key = KnownPackages::folder_key(real, submission_);
+    if (auto request = known_.find(key, pack_)) return std::move(*request);
+    const auto begun = std::chrono::system_clock::now();
+    SKILL_VERIFIER_TRY(auto package, skill::import_directory(real, pack_, options_.package));
+    auto stamp = TreeStamp::take(real, package, begun);
+    SKILL_VERIFIER_TRY(auto request, read(std::move(package)));
+    if (stamp) known_.keep(std::move(key), request, pack_, std::move(stamp), 0);
+    return request;
+  }
+
+  Result<JobRequest> take_archive_file(const fs::path& file) {
+    std::error_code unknown;
+    const auto size = fs::file_size(file, unknown);
+    if (!unknown && known_.has_archive_of(size)) {
+      SKILL_VERIFIER_TRY(const auto sha256, sha256_of(file));
+      if (auto request = known_.find(KnownPackages::archive_key(sha256, submission_), pack_))
+        return std::move(*request);
+    }
+    return keep(skill::import_archive(file, submission_.archive_name, pack_, options_.package), unknown ? 0 : size);
+  }
+
+  Result<JobRequest> take_archive_bytes(const std::string& bytes) {
+    const auto key = KnownPackages::archive_key(core::sha256_hex(bytes), submission_);
+    if (auto request = known_.find(key, pack_)) return std::move(*request);
+    return keep(skill::import_archive_bytes(bytes, submission_.archive_name, pack_, options_.package), bytes.size());
+  }
+
+  Result<JobRequest> take_path(const std::string& path) {
+    SKILL_VERIFIER_TRY(const fs::path real, resolve_skill_path(path, options_));
+    std::error_code error;
+    const auto status = fs::status(real, error);
+    if (fs::is_directory(status)) return take_folder(real);
+    if (!fs::is_regular_file(status))
+      return Error{Errc::rejected, "skill_path_not_package",
+                   fmt::format("skill path '{}' is neither a folder nor an archive", core::shorten(path))};
+    SKILL_VERIFIER_TRY(auto package, import_archive_at(real, options_, spool_, pack_));
+    return read(std::move(package));
+  }
+
+ private:
+  Result<JobRequest> keep(Result<skill::Package> package, std::uint64_t size) {
+    if (!package) return package.error();
+    SKILL_VERIFIER_TRY(auto request, read(std::move(*package)));
+    known_.keep(KnownPackages::archive_key(*request.archive_sha256, submission_), request, pack_, std::nullopt, size);
+    return request;
+  }
+
+  Result<JobRequest> read(skill::Package package) const {
+    skill::ManifestOptions reading;
+    reading.profile = options_.profile;
+    reading.discover = submission_.discover;
+    reading.version = submission_.version;
+    reading.name = submission_.name;
+    auto report = skill::read_manifest(skill::view_of(package), reading);
+    if (report.refusal) return skill::to_error(*report.refusal);
+
+    JobRequest request;
+    request.archive_name = std::move(package.archive_name);
+    request.archive_sha256 = std::move(package.archive_sha256);
+    request.tree_digest = std::move(package.tree_digest);
+    request.pack_bytes = package.pack_bytes;
+    request.manifest = std::move(*report.manifest);
+    request.warnings = std::move(report.warnings);
+    request.notes = std::move(package.notes);
+    return request;
+  }
+
+  const Submission& submission_;
+  const ServiceOptions& options_;
+  const fs::path& spool_;
+  const fs::path& pack_;
+  KnownPackages& known_;
+};
 
 }  // namespace
 
 Result<void> check_submission(const Submission& submission) {
-  if (submission.archive.has_value() == submission.skill_path.has_value())
-    return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
+  const int given = int{submission.archive.has_value()} + int{submission.archive_bytes.has_value()} +
+                    int{submission.skill_path.has_value()};
+  if (given != 1) return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
   if (submission.idempotency_key)
     if (auto valid = check_idempotency_key(*submission.idempotency_key); !valid) return valid;
   if (submission.nonce)
@@ -87,29 +177,15 @@ Result<void> check_submission(const Submission& submission) {
 }
 
 Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options, const fs::path& spool,
-                           const fs::path& pack) {
-  SKILL_VERIFIER_TRY(auto package,
-                     submission.archive
-                         ? skill::import_archive(*submission.archive, submission.archive_name, pack, options.package)
-                         : import_path(*submission.skill_path, options, spool, pack));
-  skill::ManifestOptions reading;
-  reading.profile = options.profile;
-  reading.discover = submission.discover;
-  reading.version = submission.version;
-  reading.name = submission.name;
-  auto report = skill::read_manifest(skill::view_of(package), reading);
-  if (report.refusal) return skill::to_error(*report.refusal);
-
-  JobRequest request;
-  request.archive_name = std::move(package.archive_name);
-  request.archive_sha256 = std::move(package.archive_sha256);
-  request.tree_digest = std::move(package.tree_digest);
-  request.pack_bytes = package.pack_bytes;
-  request.nonce = submission.nonce;
-  request.request_id = submission.request_id;
-  request.manifest = std::move(*report.manifest);
-  request.warnings = std::move(report.warnings);
-  request.notes = std::move(package.notes);
+                           const fs::path& pack, KnownPackages& known) {
+  const SpoolFile archive(submission.archive.value_or(fs::path()));
+  Intake intake(submission, options, spool, pack, known);
+  auto request = submission.archive         ? intake.take_archive_file(*submission.archive)
+                 : submission.archive_bytes ? intake.take_archive_bytes(*submission.archive_bytes)
+                                            : intake.take_path(*submission.skill_path);
+  if (!request) return request;
+  request->nonce = submission.nonce;
+  request->request_id = submission.request_id;
   return request;
 }
 

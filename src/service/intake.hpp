@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "service/job_request.hpp"
+#include "service/known_packages.hpp"
 #include "skill_verifier/service/service.hpp"
 
 namespace skill_verifier::service {
@@ -11,9 +12,10 @@ namespace skill_verifier::service {
 /// `nonce_invalid`, `name_invalid`, `version_invalid`.
 Result<void> check_submission(const Submission& submission);
 
-/// Reads the package into `pack` (in `spool`) and its manifest. Blocking. On failure `pack` may be left behind: the
-/// caller removes it. Errors: those of Service::submit about package, path and manifest.
+/// Reads the package into `pack` (in `spool`) and its manifest, or finds both among the known ones. Removes an archive
+/// that is a file. Blocking. On failure `pack` may be left behind: the caller removes it. Errors: those of
+/// Service::submit about package, path and manifest.
 Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options,
-                           const std::filesystem::path& spool, const std::filesystem::path& pack);
+                           const std::filesystem::path& spool, const std::filesystem::path& pack, KnownPackages& known);
 
 }  // namespace skill_verifier::service

@@ -12,6 +12,8 @@
 namespace skill_verifier::service {
 namespace {
 
+constexpr std::size_t kLooksAtOnce = 2;
+
 Error was_cancelled() {
   return {Errc::cancelled, "cancelled", "the job was cancelled"};
 }
@@ -41,6 +43,11 @@ void note_run(JobTiming& timing, const sandbox::RunTiming& run) {
   timing.warm = run.warm;
 }
 
+void log_checks(LiveLog& log, const scan::Report& checks) {
+  log.heading(fmt::format("checks {}: {} failed, {} warned, {} passed{}", checks.profile, checks.failed, checks.warned,
+                          checks.passed, checks.flagged ? ", flagged" : ""));
+}
+
 /// Shares the entry, so that output which arrives late has somewhere to go.
 sandbox::OutputSink sink_of(const EntryPtr& entry) {
   return [entry](sandbox::StreamId, std::string_view bytes) { entry->log.write(bytes); };
@@ -48,15 +55,17 @@ sandbox::OutputSink sink_of(const EntryPtr& entry) {
 
 }  // namespace
 
-JobRunner::JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-                     attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options)
+JobRunner::JobRunner(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
+                     store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, QuoteEvidence& evidence,
+                     const ServiceOptions& options)
     : pool_(pool),
       clock_(clock),
       store_(store),
       sandbox_(sandbox),
       quoter_(quoter),
       evidence_(evidence),
-      options_(options) {}
+      options_(options),
+      looking_(std::move(executor), kLooksAtOnce) {}
 
 core::awaitable<Attempt> JobRunner::run(EntryPtr entry, store::Job job, std::function<void()> tested) {
   entry->log.heading(fmt::format("attempt {} at {}", job.attempt, core::to_rfc3339(clock_.now())));
@@ -83,11 +92,15 @@ Result<JobRunner::OrderPtr> JobRunner::make_order(store::Job job) const {
 core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, store::Job job,
                                                                 std::function<void()> tested) {
   SKILL_VERIFIER_CO_TRY(const OrderPtr order, make_order(std::move(job)));
-  if (entry->recovered) {
-    auto checked = co_await check_pack(order);
-    if (!checked) co_return checked.error();
+  Evidence known;
+  {
+    auto checks = co_await look(order, entry->recovered);
+    if (!checks) co_return checks.error();
+    known.checks = std::move(*checks);
   }
-  auto evidence = co_await collect(entry, order);
+  if (known.checks) log_checks(entry->log, *known.checks);
+  entry->watch.lap(&JobTiming::checks);
+  auto evidence = co_await collect(entry, order, std::move(known));
   if (!evidence) co_return evidence.error();
 
   const auto& [stored, request, plan] = *order;
@@ -118,26 +131,33 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   outcome.collateral = collateral;
   outcome.verdict = to_string(judgement.verdict);
   outcome.result_hash = hash;
-  if (is_repeatable(plan, *evidence, judgement, attestation->quote.has_value(), quoter_ != nullptr))
+  if (is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
     outcome.cache_key =
         cache_key(stored.skill_id, request, plan, evidence->image, sandbox_.profile(), options_).value_or("");
   co_return outcome;
 }
 
-core::awaitable<Result<void>> JobRunner::check_pack(OrderPtr order) {
-  auto open = [path = store_.pack_path(order->job.id)] { return skill::open_pack(path); };
-  const auto package = co_await core::run_on(pool_, std::move(open));
-  if (!package) co_return package.error();
-  if (package->tree_digest != order->request.tree_digest)
-    co_return Error{Errc::internal, "pack_corrupt",
-                    fmt::format("the stored package has tree digest {}, the job was accepted with {}",
-                                package->tree_digest, order->request.tree_digest),
-                    "submit the skill again"};
-  co_return Result<void>{};
+core::awaitable<Result<std::optional<scan::Report>>> JobRunner::look(OrderPtr order, bool recovered) {
+  if (!recovered && !options_.checks) co_return std::optional<scan::Report>();
+  // A package made to be slow must not hold every thread of the pool.
+  const auto turn = co_await looking_.acquire();
+  if (!turn) co_return was_cancelled();
+  auto work = [path = store_.pack_path(order->job.id), digest = order->request.tree_digest,
+               profile = options_.checks]() -> Result<std::optional<scan::Report>> {
+    SKILL_VERIFIER_TRY(const skill::Package package, skill::open_pack(path));
+    if (package.tree_digest != digest)
+      return Error{Errc::internal, "pack_corrupt",
+                   fmt::format("the stored package has tree digest {}, the job was accepted with {}",
+                               package.tree_digest, digest),
+                   "submit the skill again"};
+    if (!profile) return std::optional<scan::Report>();
+    SKILL_VERIFIER_TRY(auto report, scan::scan(scan::attested_source_of(package), *profile));
+    return std::optional(std::move(report));
+  };
+  co_return co_await core::run_on(pool_, std::move(work));
 }
 
-core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr order) {
-  Evidence evidence;
+core::awaitable<Result<Evidence>> JobRunner::collect(EntryPtr entry, OrderPtr order, Evidence evidence) {
   if (!order->plan.test) {
     entry->log.heading("the skill declares no test, nothing is run");
     co_return evidence;

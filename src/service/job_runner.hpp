@@ -19,8 +19,9 @@ struct Attempt {
 /// One attempt of one job, from the stored request to a verdict. Knows nothing of queues.
 class JobRunner {
  public:
-  JobRunner(core::WorkPool& pool, const core::Clock& clock, store::JobStore& store, sandbox::Sandbox& sandbox,
-            attest::Quoter* quoter, QuoteEvidence& evidence, const ServiceOptions& options);
+  JobRunner(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock,
+            store::JobStore& store, sandbox::Sandbox& sandbox, attest::Quoter* quoter, QuoteEvidence& evidence,
+            const ServiceOptions& options);
 
   /// `tested` is called when the sandbox is no longer needed: what is left is waiting for a quote.
   core::awaitable<Attempt> run(EntryPtr entry, store::Job job, std::function<void()> tested);
@@ -36,8 +37,9 @@ class JobRunner {
 
   Result<OrderPtr> make_order(store::Job job) const;
   core::awaitable<Result<store::JobOutcome>> judge_job(EntryPtr entry, store::Job job, std::function<void()> tested);
-  core::awaitable<Result<void>> check_pack(OrderPtr order);
-  core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order);
+  /// Reads the package again, which shows whether it is still the one that was accepted, and makes the static checks.
+  core::awaitable<Result<std::optional<scan::Report>>> look(OrderPtr order, bool recovered);
+  core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order, Evidence evidence);
   /// What both phases ask of the sandbox alike.
   template <class Wanted>
   Wanted wanted_of(const Order& order, sandbox::Image image) const;
@@ -59,6 +61,7 @@ class JobRunner {
   attest::Quoter* quoter_;
   QuoteEvidence& evidence_;
   const ServiceOptions& options_;
+  core::Semaphore looking_;
 };
 
 }  // namespace skill_verifier::service

@@ -29,6 +29,7 @@ sandbox::CommandSpec to_spec(const skill::Command& command, const skill::TestDec
 Result<Plan> make_plan(const skill::Manifest& manifest, const ServiceOptions& options) {
   const auto& test = manifest.test;
   Plan plan;
+  plan.flagged_fails = options.flagged_fails;
   if (!test.command) return plan;
   const auto most = std::min(options.max_test_timeout, options.limits.max_timeout);
   if (test.timeout > most)

@@ -15,6 +15,7 @@ struct Plan {
   std::optional<sandbox::CommandSpec> deps;
   bool test_bridge = false;
   bool deps_bridge = false;
+  bool flagged_fails = false;               ///< ServiceOptions::flagged_fails
   std::vector<skill::Diagnostic> warnings;  ///< `timeout_capped`, `network_denied`
 };
 

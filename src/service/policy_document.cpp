@@ -27,6 +27,13 @@ Json package_json(const skill::PackageLimits& limits) {
               {"pathBytes", limits.path_bytes},       {"depth", limits.depth}};
 }
 
+Json checks_json(const ServiceOptions& options) {
+  if (!options.checks) return nullptr;
+  return Json{{"profile", options.checks->name()},
+              {"sha256", options.checks->digest()},
+              {"flagged", options.flagged_fails ? "fail" : "report"}};
+}
+
 }  // namespace
 
 Result<std::string> policy_document(const ServiceOptions& options, const sandbox::Profile& profile) {
@@ -37,6 +44,7 @@ Result<std::string> policy_document(const ServiceOptions& options, const sandbox
     runtimes.push_back(Json{{"name", name}, {"image", image}});
   return core::canonical_json(
       Json{{"attestationRequired", options.attestation_required},
+           {"checks", checks_json(options)},
            {"deps", Json{{"allowed", options.allow_deps},
                          {"network", network(options.allow_bridge_for_deps)},
                          {"timeoutMs", options.deps_timeout.count()}}},

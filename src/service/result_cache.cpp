@@ -17,9 +17,10 @@ namespace {
 
 using core::Json;
 
-/// The digest of the static checks that a verdict includes; empty: it includes none.
-std::string checks_digest(const ServiceOptions&) {
-  return {};
+/// What the static checks are that a verdict includes, and what becomes of it when they flag the skill.
+std::string checks_of(const ServiceOptions& options) {
+  if (!options.checks) return {};
+  return fmt::format("{} {}", options.checks->digest(), options.flagged_fails ? "fails" : "reports");
 }
 
 Error invalid(const store::Job& job, std::string_view why) {
@@ -60,16 +61,14 @@ Result<std::string> cache_key(const std::string& skill_id, const JobRequest& req
   input.nonce.reset();
   SKILL_VERIFIER_TRY(const std::string statement, attest::build_statement(input));
   SKILL_VERIFIER_TRY(const std::string core, attest::comparable_core(statement));
-  return core::sha256_hex(checks_digest(options) + "\n" + core);
+  return core::sha256_hex(checks_of(options) + "\n" + core);
 }
 
-bool is_repeatable(const Plan& plan, const Evidence& evidence, const Judgement& judgement, bool has_quote,
-                   bool wants_quote) {
+bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, bool wants_quote) {
   if (wants_quote && !has_quote) return false;
-  if (judgement.verdict == Verdict::untested) return true;
-  const bool deps_failed = evidence.prepared && !deps_succeeded(*evidence.prepared);
-  const auto& run = judgement.run;
-  return !deps_failed && !plan.test_bridge && run && run->outcome == sandbox::Outcome::exited && !run->memory_killed;
+  if (!plan.test) return true;
+  const auto& run = evidence.run;
+  return !plan.test_bridge && run && run->outcome == sandbox::Outcome::exited && !run->memory_killed;
 }
 
 Result<void> check_cached(const store::Job& job, const std::string& tree_digest, bool wants_quote,

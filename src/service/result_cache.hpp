@@ -21,8 +21,7 @@ Result<std::string> cache_key(const std::string& skill_id, const JobRequest& req
 /// Whether a verdict says something about the skill that would be so again. A time limit or a kill may be the doing of
 /// a busy machine, what was fetched from a network may be other bytes tomorrow, and a service that can get a quote must
 /// not go on with a result that has none.
-bool is_repeatable(const Plan& plan, const Evidence& evidence, const Judgement& judgement, bool has_quote,
-                   bool wants_quote);
+bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, bool wants_quote);
 
 /// Checks a stored outcome before it is given again: the statement is about `tree_digest` and hashes to the result's
 /// hash, and the quote, where there is or must be one, speaks for that hash. CPU of milliseconds, no I/O. Errors:

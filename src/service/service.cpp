@@ -12,6 +12,7 @@
 #include "service/policy.hpp"
 #include "service/quote_evidence.hpp"
 #include "service/result_cache.hpp"
+#include "service/sarif.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
 #include "service/spool_file.hpp"
@@ -69,9 +70,10 @@ struct Service::Impl {
         attests(quoter != nullptr),
         options(std::move(wanted)),
         evidence(executor, pool, appraiser, options),
-        runner(pool, clock, store, sandbox, quoter, evidence, options),
+        runner(executor, pool, clock, store, sandbox, quoter, evidence, options),
         scheduler(executor, clock, store, runner, options),
         intake(executor, kIntakesAtOnce),
+        known(store.spool() / "known", options.known_package_bytes),
         housekeeping(executor),
         self(sandbox, quoter, options),
         attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options(options)) {}
@@ -99,6 +101,7 @@ struct Service::Impl {
   JobRunner runner;
   Scheduler scheduler;
   core::Semaphore intake;
+  KnownPackages known;
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;
@@ -159,7 +162,7 @@ awaitable<void> Service::stop() {
 
 awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
   auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
-    return take_in(submission, options, spool, pack);
+    return take_in(submission, options, spool, pack, known);
   };
   // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
   const auto turn = co_await intake.acquire();
@@ -172,6 +175,8 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
   const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
   auto job = co_await impl_->accept(id, std::move(submission), pack.path());
+  // The archive went when it was read, the pack is the job's.
+  if (job) co_return job;
   // Removing a large file can take a while; the guards above are for exceptions.
   auto tidy = [archive = archive.path(), pack = pack.path()] {
     std::error_code ignored;
@@ -388,6 +393,12 @@ awaitable<Result<ServiceAttestation>> Service::attestation(std::optional<std::st
 
 awaitable<std::optional<attest::Appraisal>> Service::appraisal(store::Job job) {
   co_return co_await impl_->evidence.of_job(std::move(job.result));
+}
+
+awaitable<Result<std::string>> Service::sarif(store::Job job) {
+  auto make = [whole = std::make_shared<const store::Job>(std::move(job)), profile = impl_->options.checks,
+               verifier = impl_->options.verifier] { return sarif_of(*whole, profile, verifier); };
+  co_return co_await core::run_on(impl_->pool, std::move(make));
 }
 
 awaitable<Health> Service::health() {

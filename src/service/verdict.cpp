@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "skill_verifier/attest/document.hpp"
@@ -15,8 +16,9 @@ namespace {
 
 using core::OrderedJson;
 
-constexpr std::array<std::string_view, 6> kWeakening{"output_truncated", "memory_killed",         "timeout_capped",
-                                                     "network_denied",   "frontmatter_recovered", "test_discovered"};
+constexpr std::array<std::string_view, 8> kWeakening{"output_truncated", "memory_killed",         "timeout_capped",
+                                                     "network_denied",   "frontmatter_recovered", "test_discovered",
+                                                     "checks_failed",    "checks_flagged"};
 constexpr std::string_view kTest = "test_command";
 constexpr std::string_view kDeps = "test_deps";
 
@@ -29,6 +31,15 @@ void warn(Judgement& judgement, const JobRequest& request, std::string code, std
   made.message = std::move(message);
   made.file = request.manifest.file;
   judgement.warnings.push_back(std::move(made));
+}
+
+void add_check_warning(Judgement& judgement, const JobRequest& request, const scan::Report& checks) {
+  if (checks.failed == 0) return;
+  const auto counted = fmt::format("{} rows of the static checks failed", checks.failed);
+  if (checks.flagged)
+    warn(judgement, request, "checks_flagged", counted + ", critical ones among them");
+  else
+    warn(judgement, request, "checks_failed", counted);
 }
 
 void add_warnings(Judgement& judgement, const JobRequest& request) {
@@ -120,6 +131,46 @@ attest::StatementInput::Run statement_run(const sandbox::RunResult& run, int att
   return made;
 }
 
+/// A pass with warnings about how the test ran is a warned test; what the checks found is in rows of their own.
+void add_tests(attest::StatementInput& made, const Judgement& judgement) {
+  if (!judgement.tests_passed) return;
+  const auto about_run = [](const skill::Diagnostic& warning) {
+    return !warning.code.starts_with("checks_") && std::ranges::count(kWeakening, warning.code) > 0;
+  };
+  const bool warned = std::ranges::any_of(judgement.warnings, about_run);
+  auto& tests = !*judgement.tests_passed ? made.failed_tests : warned ? made.warned_tests : made.passed_tests;
+  tests.push_back(judgement.phase);
+}
+
+void add_checks(attest::StatementInput& made, scan::Summary summary) {
+  const auto append = [](std::vector<std::string>& tests, std::vector<std::string>& ids) {
+    std::ranges::move(ids, std::back_inserter(tests));
+  };
+  append(made.passed_tests, summary.passed);
+  append(made.warned_tests, summary.warned);
+  append(made.failed_tests, summary.failed);
+  attest::StatementInput::Checks checks;
+  checks.profile = std::move(summary.profile);
+  checks.profile_sha256 = std::move(summary.digest);
+  checks.rows_sha256 = std::move(summary.rows_sha256);
+  checks.flagged = summary.flagged;
+  checks.allowed = std::move(summary.allowed);
+  checks.skipped = std::move(summary.skipped);
+  made.checks = std::move(checks);
+}
+
+OrderedJson checks_json(const scan::Report& report) {
+  OrderedJson json;
+  json["profile"] = report.profile;
+  json["digest"] = report.profile_digest;
+  json["passed"] = report.passed;
+  json["warned"] = report.warned;
+  json["failed"] = report.failed;
+  json["skipped"] = report.skipped;
+  json["flagged"] = report.flagged;
+  return json;
+}
+
 OrderedJson or_null(const std::optional<std::string>& text) {
   return text ? OrderedJson(*text) : OrderedJson(nullptr);
 }
@@ -128,15 +179,15 @@ std::int64_t milliseconds(std::chrono::microseconds duration) {
   return std::chrono::round<std::chrono::milliseconds>(duration).count();
 }
 
-OrderedJson run_json(const Judgement& judgement) {
+OrderedJson run_json(const Judgement& judgement, const std::optional<scan::Report>& checks) {
   OrderedJson json;
   const auto& run = judgement.run;
-  json["passed"] =
-      judgement.verdict == Verdict::untested ? OrderedJson(nullptr) : OrderedJson(judgement.verdict == Verdict::passed);
+  json["passed"] = judgement.tests_passed ? OrderedJson(*judgement.tests_passed) : OrderedJson(nullptr);
   json["exitCode"] = run && run->exit_code ? OrderedJson(*run->exit_code) : OrderedJson(nullptr);
   json["stdout"] = run ? run->out.text() : "";
   json["stderr"] = run ? run->err.text() : "";
   json["duration"] = run ? milliseconds(run->duration) : 0;
+  if (checks) json["checks"] = checks_json(*checks);
   return json;
 }
 
@@ -210,7 +261,10 @@ Judgement judge(const JobRequest& request, const Plan& plan, const Evidence& evi
     judgement.phase = kTest;
     judgement.run = evidence.run;
   }
+  if (judgement.verdict != Verdict::untested) judgement.tests_passed = judgement.verdict == Verdict::passed;
   add_warnings(judgement, request);
+  if (evidence.checks) add_check_warning(judgement, request, *evidence.checks);
+  if (plan.flagged_fails && evidence.checks && evidence.checks->flagged) judgement.verdict = Verdict::failed;
   const auto weakens = [](const skill::Diagnostic& warning) {
     return std::ranges::count(kWeakening, warning.code) > 0;
   };
@@ -240,13 +294,8 @@ attest::StatementInput statement_input(const std::string& skill_id, const JobReq
   made.verifier_sha256 = options.verifier_sha256;
   made.nonce = request.nonce;
   if (judgement.run) made.run = statement_run(*judgement.run, attempt);
-  using Said = attest::StatementInput::Verdict;
-  if (judgement.verdict != Verdict::untested) {
-    auto& tests = made.verdict == Said::passed   ? made.passed_tests
-                  : made.verdict == Said::warned ? made.warned_tests
-                                                 : made.failed_tests;
-    tests.push_back(judgement.phase);
-  }
+  add_tests(made, judgement);
+  if (evidence.checks) add_checks(made, scan::summary_of(*evidence.checks));
   return made;
 }
 
@@ -258,7 +307,7 @@ std::string result_json(const ResultInput& input) {
   json["skillId"] = skill_id;
   json["timestamp"] = core::to_rfc3339(now);
   json["duration"] = duration.count();
-  json["result"] = run_json(judgement);
+  json["result"] = run_json(judgement, evidence.checks);
   json["attestation"] = attest::attestation_json(result_hash, quote, note);
   json["manifest"] = OrderedJson{{"name", request.manifest.name},
                                  {"version", or_null(request.manifest.version)},
@@ -274,6 +323,8 @@ std::string result_json(const ResultInput& input) {
       OrderedJson{{"archiveSha256", or_null(request.archive_sha256)}, {"treeDigest", request.tree_digest}};
   json["warnings"] = warnings_json(judgement.warnings);
   json["notes"] = notes_json(request.notes);
+  // Member order is part of the bytes that the statement's digest is over: they go in as they are.
+  if (evidence.checks) json["checkRows"] = OrderedJson::parse(scan::rows_json(*evidence.checks));
   json["attempt"] = attempt;
   if (!collateral_sha256.empty()) json["collateral"] = OrderedJson{{"sha256", collateral_sha256}};
   return core::dump_json(json);

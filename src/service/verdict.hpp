@@ -11,6 +11,7 @@
 #include "skill_verifier/attest/quoter.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/scan/record.hpp"
 
 /// What the evidence of one attempt means. Pure: everything here is decided from values.
 namespace skill_verifier::service {
@@ -20,6 +21,7 @@ struct Evidence {
   std::optional<sandbox::Image> image;
   std::optional<sandbox::PrepareResult> prepared;
   std::optional<sandbox::RunResult> run;  ///< of test_command; absent when test_deps failed
+  std::optional<scan::Report> checks;     ///< the static ones; absent: not made
 };
 
 enum class Verdict { passed, failed, untested };
@@ -27,12 +29,13 @@ std::string_view to_string(Verdict verdict);
 
 struct Judgement {
   Verdict verdict = Verdict::untested;
+  std::optional<bool> tests_passed;         ///< what the declared test says, whatever the checks say; absent: untested
   std::string phase;                        ///< `test_command` or `test_deps`: whose run decided; empty: nothing ran
   std::optional<sandbox::RunResult> run;    ///< the one that decided
   std::vector<skill::Diagnostic> warnings;  ///< of manifest, policy and run
   /// Passed, but something stands between the pass and what the manifest declared: the statement says WARNED. Codes:
   /// `output_truncated`, `memory_killed`, `timeout_capped`, `network_denied`, `frontmatter_recovered`,
-  /// `test_discovered`. Other warnings are about style and leave a pass alone.
+  /// `test_discovered`, `checks_failed`. Other warnings are about style and leave a pass alone.
   bool weakened = false;
 };
 
@@ -41,7 +44,8 @@ bool succeeded(const sandbox::RunResult& run);
 /// test_deps succeeded and left an image to run the test from.
 bool deps_succeeded(const sandbox::PrepareResult& prepared);
 
-/// passed = the test command exited by itself with 0. A failing test_deps is a finding about the skill as well.
+/// passed = the test command exited by itself with 0. A failing test_deps is a finding about the skill as well. Static
+/// checks that failed are a warning beside it (`checks_failed`, `checks_flagged`), or by policy make it failed.
 Judgement judge(const JobRequest& request, const Plan& plan, const Evidence& evidence);
 
 /// Everything that TRUST.md §1 puts into the statement.

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include "skill/tree_builder.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/skill/package.hpp"
+#include "skill_verifier/skill/small_archive.hpp"
 
 namespace skill_verifier::skill {
 namespace {
@@ -59,6 +61,27 @@ Result<void> expand(ArchiveReader& reader, TreeBuilder& tree) {
 
 }  // namespace
 
+namespace {
+
+Result<Package> import_open(const FileDescriptor& file, std::uint64_t size, std::string archive_name,
+                            const std::filesystem::path& pack, const PackageLimits& limits) {
+  if (size > limits.archive_bytes) {
+    return Error(
+        Errc::too_large, "archive_too_large",
+        "the archive has " + std::to_string(size) + " bytes, limit is " + std::to_string(limits.archive_bytes));
+  }
+  SKILL_VERIFIER_TRY(std::string sha256, hash_archive(file.get(), size));
+  SKILL_VERIFIER_TRY(const std::unique_ptr<ArchiveReader> reader, open_archive(file.get(), size, limits));
+  TreeBuilder tree(pack, limits);
+  if (auto expanded = expand(*reader, tree); !expanded) return expanded.error();
+  SKILL_VERIFIER_TRY(Package package, tree.finish());
+  package.archive_sha256 = std::move(sha256);
+  package.archive_name = sanitize_archive_name(archive_name);
+  return package;
+}
+
+}  // namespace
+
 Result<Package> import_archive(const std::filesystem::path& archive, std::string archive_name,
                                const std::filesystem::path& pack, const PackageLimits& limits) {
   const FileDescriptor file(::open(archive.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -68,20 +91,16 @@ Result<Package> import_archive(const std::filesystem::path& archive, std::string
                  "the archive cannot be opened: " + std::generic_category().message(errno));
   }
   if (!S_ISREG(status.st_mode)) return Error(Errc::rejected, "archive_unreadable", "the archive is not a regular file");
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > limits.archive_bytes) {
-    return Error(
-        Errc::too_large, "archive_too_large",
-        "the archive has " + std::to_string(size) + " bytes, limit is " + std::to_string(limits.archive_bytes));
-  }
-  SKILL_VERIFIER_TRY(std::string sha256, hash_archive(file.get(), size));
-  SKILL_VERIFIER_TRY(const std::unique_ptr<ArchiveReader> reader, open_archive(file.get(), size, limits));
-  SKILL_VERIFIER_TRY(TreeBuilder tree, TreeBuilder::create(pack, limits));
-  if (auto expanded = expand(*reader, tree); !expanded) return expanded.error();
-  SKILL_VERIFIER_TRY(Package package, tree.finish());
-  package.archive_sha256 = std::move(sha256);
-  package.archive_name = sanitize_archive_name(archive_name);
-  return package;
+  return import_open(file, static_cast<std::uint64_t>(status.st_size), std::move(archive_name), pack, limits);
+}
+
+Result<Package> import_archive_bytes(std::string_view archive, std::string archive_name,
+                                     const std::filesystem::path& pack, const PackageLimits& limits) {
+  const FileDescriptor file(::memfd_create("archive", MFD_CLOEXEC));
+  if (!file) return file_error("an archive in memory", errno);
+  if (auto written = write_all(file.get(), core::as_bytes(archive), "an archive in memory"); !written)
+    return written.error();
+  return import_open(file, archive.size(), std::move(archive_name), pack, limits);
 }
 
 }  // namespace skill_verifier::skill

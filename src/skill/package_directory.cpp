@@ -165,7 +165,7 @@ Result<Package> import_directory(const std::filesystem::path& directory, const s
   }
   Status status;
   if (const int failed = status_of(root.get(), status); failed != 0) return unreadable("/", failed);
-  SKILL_VERIFIER_TRY(TreeBuilder tree, TreeBuilder::create(pack, limits));
+  TreeBuilder tree(pack, limits);
   DirectoryWalk walk(tree, limits, status.mount);
   if (auto walked = walk.walk(std::move(root), ""); !walked) return walked.error();
   return tree.finish();

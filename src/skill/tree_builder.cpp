@@ -61,13 +61,8 @@ std::string count_of(std::size_t count, std::string_view noun) {
 
 }  // namespace
 
-TreeBuilder::TreeBuilder(std::filesystem::path pack, const PackageLimits& limits, FileDescriptor scratch)
-    : pack_(std::move(pack)), limits_(limits), scratch_(std::move(scratch)), paths_(kMaxPathBytes) {}
-
-Result<TreeBuilder> TreeBuilder::create(std::filesystem::path pack, const PackageLimits& limits) {
-  SKILL_VERIFIER_TRY(FileDescriptor scratch, make_scratch_file(pack));
-  return TreeBuilder(std::move(pack), limits, std::move(scratch));
-}
+TreeBuilder::TreeBuilder(std::filesystem::path pack, const PackageLimits& limits)
+    : pack_(std::move(pack)), limits_(limits), paths_(kMaxPathBytes) {}
 
 bool TreeBuilder::leave_out(std::string_view path) {
   const auto part = ignored_part(path);
@@ -172,6 +167,19 @@ Result<void> TreeBuilder::write(ByteView bytes) {
   if (written_ == bytes.size()) item.shebang = core::as_text(bytes).starts_with("#!");
   hash_.update(bytes);
   scratch_size_ += bytes.size();
+  return put_aside(bytes);
+}
+
+Result<void> TreeBuilder::put_aside(ByteView bytes) {
+  if (!scratch_ && scratch_size_ <= kInMemory) {
+    memory_.insert(memory_.end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  if (!scratch_) {
+    SKILL_VERIFIER_TRY(scratch_, make_scratch_file(pack_));
+    const Bytes kept = std::exchange(memory_, {});
+    if (auto moved = write_all(scratch_.get(), kept, "the scratch file of an import"); !moved) return moved;
+  }
   return write_all(scratch_.get(), bytes, "the scratch file of an import");
 }
 
@@ -285,10 +293,16 @@ Result<Package> TreeBuilder::write_pack() {
     PackageEntry entry{item.path, item.directory, item.executable, item.size, 0, item.sha256};
     pending += encode_pack_header(entry);
     layout.add(std::move(entry));
-    if (item.size == 0 && pending.size() < kCopyBytes) continue;
+    if (!scratch_) {
+      const auto at = static_cast<std::size_t>(item.scratch_offset);
+      pending += core::as_text(ByteView(memory_).subspan(at, static_cast<std::size_t>(item.size)));
+    }
+    const bool body_follows = scratch_ && item.size > 0;
+    if (!body_follows && pending.size() < kCopyBytes) continue;
     if (auto written = write_all(file.fd(), core::as_bytes(pending), "the package file"); !written)
       return written.error();
     pending.clear();
+    if (!body_follows) continue;
     if (auto copied = copy_body(file.fd(), item); !copied) return copied.error();
   }
   pending += kPackEnd;

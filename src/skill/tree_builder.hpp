@@ -17,11 +17,14 @@
 namespace skill_verifier::skill {
 
 /// Collects the files of one package in any order and ends as a pack. Every rule that does not depend on the container
-/// is applied here, so that a directory, a tar and a zip of the same tree give the same package. File bytes wait in an
-/// unnamed scratch file beside the pack; memory is bounded by the paths.
+/// is applied here, so that a directory, a tar and a zip of the same tree give the same package. File bytes wait in
+/// memory, those of a package above kInMemory in an unnamed scratch file beside the pack.
 class TreeBuilder {
  public:
-  static Result<TreeBuilder> create(std::filesystem::path pack, const PackageLimits& limits);
+  /// Most skills. Making and removing a file costs more than all the rest of so small an import.
+  static constexpr std::size_t kInMemory = 256u << 10;
+
+  TreeBuilder(std::filesystem::path pack, const PackageLimits& limits);
 
   /// `name` is what the archive says; it is normalised and checked.
   Result<void> add_directory(std::string_view name);
@@ -48,7 +51,6 @@ class TreeBuilder {
   };
   enum class Current { none, kept, ignored };
 
-  TreeBuilder(std::filesystem::path pack, const PackageLimits& limits, FileDescriptor scratch);
   Result<std::string> admit(std::string_view name, PathSet::Kind kind);
   Result<void> check_announced_size(std::string_view path, std::uint64_t size);
   std::string find_root() const;
@@ -56,12 +58,14 @@ class TreeBuilder {
   void add_implied_directories();
   Result<void> check_limits() const;
   void repair_modes();
+  Result<void> put_aside(ByteView bytes);
   Result<void> copy_body(int pack, const Item& item) const;
   Result<Package> write_pack();
 
   std::filesystem::path pack_;
   PackageLimits limits_;
-  FileDescriptor scratch_;
+  Bytes memory_;            ///< the files' bytes, while there is no scratch file
+  FileDescriptor scratch_;  ///< all of them, once they were too many
   std::uint64_t scratch_size_ = 0;
   std::uint64_t ignored_size_ = 0;
   std::size_t entries_ = 0;

@@ -51,8 +51,10 @@ TEST(Check, NamesWhatTheCallerDidNotPin) {
   const auto strict = check_document(job_document(), everything);
   EXPECT_EQ(strict.verdict, CheckVerdict::valid) << failures(strict);
   EXPECT_TRUE(strict.not_pinned.empty());
-  for (const auto& one : strict.rows)
+  for (const auto& one : strict.rows) {
+    if (one.id == "checks") continue;  // its statement has none
     EXPECT_EQ(one.outcome, Outcome::passed) << one.id << ": " << one.detail;
+  }
 }
 
 TEST(Check, RefusesTheSimulatorsRootWhereItWasNotGiven) {

@@ -19,26 +19,6 @@ core::Time now() {
   return kNow;
 }
 
-StatementInput statement_input(StatementInput::Verdict verdict) {
-  StatementInput input;
-  input.skill_id = "hello-world@1.0.0";
-  input.archive_name = "hello.tar.gz";
-  input.archive_sha256 = std::string(64, 'a');
-  input.tree_digest = std::string(64, 'b');
-  input.verdict = verdict;
-  input.manifest_sha256 = std::string(64, 'c');
-  input.image_reference = "alpine:latest";
-  input.image_id = "sha256:" + std::string(64, 'd');
-  input.verifier = "skill-verifier 0.1.0";
-  input.verifier_sha256 = std::string(64, 'e');
-  input.nonce = "a nonce";
-  input.run = StatementInput::Run();
-  input.run->exit_code = verdict == StatementInput::Verdict::passed ? 0 : 1;
-  input.run->outcome = "exited";
-  input.run->output_sha256 = std::string(64, 'f');
-  return input;
-}
-
 Document quoted(const ReportData& data, const char* hash_name, const std::string& hash) {
   return Document{{"quote", "0x" + quote_hex(data)},
                   {"eventLog", platform().event_log()},
@@ -63,6 +43,26 @@ const dstack_simulator::Platform& platform() {
 
 std::int64_t made_at() {
   return std::chrono::floor<std::chrono::seconds>(now()).time_since_epoch().count();
+}
+
+StatementInput statement_input(StatementInput::Verdict verdict) {
+  StatementInput input;
+  input.skill_id = "hello-world@1.0.0";
+  input.archive_name = "hello.tar.gz";
+  input.archive_sha256 = std::string(64, 'a');
+  input.tree_digest = std::string(64, 'b');
+  input.verdict = verdict;
+  input.manifest_sha256 = std::string(64, 'c');
+  input.image_reference = "alpine:latest";
+  input.image_id = "sha256:" + std::string(64, 'd');
+  input.verifier = "skill-verifier 0.1.0";
+  input.verifier_sha256 = std::string(64, 'e');
+  input.nonce = "a nonce";
+  input.run = StatementInput::Run();
+  input.run->exit_code = verdict == StatementInput::Verdict::passed ? 0 : 1;
+  input.run->outcome = "exited";
+  input.run->output_sha256 = std::string(64, 'f');
+  return input;
 }
 
 std::string statement_of(StatementInput::Verdict verdict) {
@@ -114,7 +114,7 @@ Expectations trusting() {
 
 Expectations pinned() {
   auto expected = trusting();
-  expected.package = Expectations::Package{std::string(64, 'b'), std::string(64, 'a')};
+  expected.package = Expectations::Package{std::string(64, 'b'), std::string(64, 'a'), std::nullopt};
   expected.job_id = "0123";
   expected.nonce = "a nonce";
   expected.app_compose = kAppCompose;

@@ -18,6 +18,7 @@ const dstack_simulator::Platform& platform();
 /// Seconds since 1970 at which it was made.
 std::int64_t made_at();
 
+StatementInput statement_input(StatementInput::Verdict verdict);
 std::string statement_of(StatementInput::Verdict verdict = StatementInput::Verdict::passed);
 /// A job document with collateral, valid beneath the platform's root.
 Document job_document(const std::string& statement = statement_of());

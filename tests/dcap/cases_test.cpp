@@ -1,4 +1,8 @@
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "dcap-cases/cases.hpp"
 #include "skill_verifier/dcap/verify.hpp"
@@ -15,6 +19,58 @@ TEST(VerifyCases, AllAgreeInVerdictCodeStatusAndAdvisories) {
   EXPECT_GE(cases.size(), 382u);
   for (const auto& one : cases)
     EXPECT_EQ(dcap_cases::disagreement(one, dcap_cases::run(one)), "") << one.name;
+}
+
+/// A file of cases in a folder of its own.
+class CasesFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "skill-verifier-cases-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    write("quote.bin", "not a quote");
+    write("collateral.json", "{}");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
+  std::vector<dcap_cases::Case> read(const std::string& text) const {
+    write("cases.json", text);
+    return dcap_cases::read_cases(folder_ / "cases.json");
+  }
+  std::string refusal(const std::string& text) const {
+    try {
+      read(text);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(CasesFile, TakesNullForAbsentAndAListBeneathCases) {
+  const std::string one = R"({"name":"a","quote":"quote.bin","collateral":"collateral.json","now":1,"root":null,
+    "expect":{"ok":false,"code":null,"status":null,"advisory_ids":null}})";
+  for (const auto& text : {"[" + one + "]", R"({"cases":[)" + one + "]}"}) {
+    const auto cases = read(text);
+    ASSERT_EQ(cases.size(), 1u);
+    EXPECT_TRUE(cases[0].root.is_intel());
+    EXPECT_EQ(dcap_cases::run(cases[0]).code, "COLLATERAL_FIELD");
+    EXPECT_EQ(dcap_cases::disagreement(cases[0], dcap_cases::run(cases[0])), "");
+  }
+}
+
+TEST_F(CasesFile, SaysWhichCaseCannotBeRead) {
+  const std::string good =
+      R"({"name":"a","quote":"quote.bin","collateral":"collateral.json","now":1,"expect":{"ok":false}})";
+  EXPECT_NE(refusal("[" + good + R"(,{"name":"b"}])").find("case 2"), std::string::npos);
+  EXPECT_NE(refusal(R"([{"name":"a","quote":"absent.bin"}])").find("absent.bin"), std::string::npos);
+  EXPECT_NE(refusal("{"), "");
+  EXPECT_NE(refusal("1"), "");
+  EXPECT_NE(refusal(R"({"other":[]})"), "");
 }
 
 TEST(VerifyCases, GiveTheSameWithCollateralVerifiedBefore) {

@@ -70,6 +70,13 @@ TEST(VerifyWorld, NamesTheRuleThatTheCollateralBreaks) {
   EXPECT_EQ(code_after([](Spec& s) { s.chain.ca.common_name = "Some Other CA"; }), "PCKCA_CN");
   EXPECT_EQ(code_after([](Spec& s) { s.chain.pck.common_name = "Some Other Leaf"; }), "PCK_CN");
   EXPECT_EQ(code_after([](Spec& s) { s.chain.sgx.ppid.pop_back(); }), "PCK_EXT");
+  EXPECT_EQ(code_after([](Spec& s) { s.chain.sgx.platform_instance_id.reset(); }), "PCK_EXT");
+  EXPECT_EQ(code_after([](Spec& s) { s.chain.sgx.configuration.reset(); }), "PCK_EXT");
+  EXPECT_EQ(code_after([](Spec& s) {
+              s.chain.sgx.platform_instance_id.reset();
+              s.chain.sgx.configuration.reset();
+            }),
+            "");
   EXPECT_EQ(code_after([](Spec& s) { s.tcb_info.id = "SGX"; }), "TCB_ID");
   EXPECT_EQ(code_after([](Spec& s) { s.tcb_info.version = 2; }), "TCB_VERSION");
   EXPECT_EQ(code_after([](Spec& s) { s.tcb_info.tcb_type = 1; }), "TCB_TYPE");
@@ -196,6 +203,14 @@ TEST(VerifyWorld, AdvisesToRelaunchATdWhoseModuleWasUpdated) {
   EXPECT_EQ(check(test_pki::make_world(spec), quote).status, TcbStatus::td_relaunch_advised_configuration_needed);
   quote.td.tee_tcb_svn2[0] = 3;
   EXPECT_EQ(check(test_pki::make_world(spec), quote).status, TcbStatus::out_of_date_configuration_needed);
+}
+
+TEST(VerifyWorld, RefusesATdThatRunsUnderARevokedModuleWhateverItWasLaunchedUnder) {
+  test_pki::WorldSpec spec;
+  spec.tcb_info.identities[0].levels = {{.isv_svn = 5}, {.isv_svn = 3, .status = "Revoked"}};
+  auto quote = td15();
+  quote.td.tee_tcb_svn2[0] = 3;
+  EXPECT_EQ(code(test_pki::make_world(spec), quote), "TCB_REVOKED");
 }
 
 TEST(Collateral, SurvivesARoundTripAndRefusesWhatIsNotIt) {

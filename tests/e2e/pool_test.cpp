@@ -97,6 +97,32 @@ TEST_F(Pool, ReplacesAContainerThatSomebodyKilled) {
   until_ready(1);
 }
 
+TEST_F(Pool, TakesABurstInItsOrderAndLeavesNothingBehind) {
+  // `./dev bench --only soak` plays 200 at once, and 2,000 in all.
+  const fs::path hello = source_dir() / "examples" / "hello-world";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 40; ++i)
+    ids.push_back(daemon_->submit_path(hello));
+  std::string last;
+  for (const auto& id : ids) {
+    const Json job = daemon_->wait(id);
+    EXPECT_EQ(job["result"]["result"]["passed"], true) << job.dump(2);
+    EXPECT_GE(job["startedAt"].get<std::string>(), last) << "first come, first served";
+    last = job["startedAt"];
+  }
+  until_ready(1);
+  const auto rested = [this] {
+    const Json pools = daemon_->curl("/health").json().at("pools");
+    return pools[0]["starting"] == 0 && daemon_->containers().size() == pools[0]["ready"];
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!rested() && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
+  EXPECT_TRUE(rested()) << daemon_->curl("/health").body;
+  EXPECT_EQ(daemon_->stop(), 0);
+  EXPECT_EQ(daemon_->containers(), std::vector<std::string>{});
+}
+
 TEST_F(Pool, LeavesNothingAfterKill9AndARestart) {
   daemon_->verify(source_dir() / "examples" / "hello-world");
   until_ready(1);

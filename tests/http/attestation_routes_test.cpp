@@ -102,5 +102,26 @@ TEST(JobAttestationRoute, IsTheDocumentOfTheJobUnderAShorterName) {
   EXPECT_EQ(json(get(server.port(), "/attestation/x"))["code"], "job_not_found");
 }
 
+TEST(SarifRoute, GivesTheChecksOfACompletedJob) {
+  TestServer server;
+  server.run([](FakeBackend& backend) {
+    backend.jobs[job_id('a')] = make_job(job_id('a'), store::JobState::completed);
+    backend.jobs[job_id('b')] = make_job(job_id('b'), store::JobState::running);
+    backend.sarif = "sarif of ";
+  });
+  const auto answer = get(server.port(), "/verify/" + job_id('a') + "/sarif");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.header("Content-Type"), "application/sarif+json");
+  EXPECT_EQ(answer.body, "sarif of " + job_id('a'));
+  const auto early = get(server.port(), "/verify/" + job_id('b') + "/sarif");
+  EXPECT_EQ(early.status, 400);
+  EXPECT_EQ(json(early)["code"], "job_not_completed");
+  EXPECT_EQ(get(server.port(), "/verify/" + job_id('c') + "/sarif").status, 404);
+  server.run([](FakeBackend& backend) { backend.sarif.reset(); });
+  const auto none = get(server.port(), "/verify/" + job_id('a') + "/sarif");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(json(none)["code"], "checks_not_made");
+}
+
 }  // namespace
 }  // namespace skill_verifier::http

@@ -73,6 +73,7 @@ http::Backend FakeBackend::calls() {
   calls.verdicts = [this](std::vector<std::string> subjects) { return verdicts(std::move(subjects)); };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
+  calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
   calls.total = [this] { return total(); };
@@ -81,6 +82,11 @@ http::Backend FakeBackend::calls() {
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {
   co_return appraisal;
+}
+
+core::awaitable<Result<std::string>> FakeBackend::give_sarif(store::Job job) {
+  co_return sarif ? Result<std::string>(*sarif + job.id)
+                  : Error(Errc::not_found, "checks_not_made", "the job was judged without static checks");
 }
 
 core::awaitable<Result<service::ServiceAttestation>> FakeBackend::attestation(std::optional<std::string> nonce) {
@@ -111,6 +117,10 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
       got.archive.assign(std::istreambuf_iterator<char>(file), {});
     }
     std::filesystem::remove(*submission.archive);
+  }
+  if (submission.archive_bytes) {
+    got.archive_bytes = submission.archive_bytes->size();
+    if (keep_archives) got.archive = *submission.archive_bytes;
   }
   received.push_back(std::move(got));
   while (holds_submits)

@@ -38,6 +38,7 @@ class FakeBackend {
   bool holds_submits = false;                      ///< until it is false again and changed() was called
   bool keep_archives = true;                       ///< read their bytes, not only their size
   std::optional<attest::Appraisal> appraisal;
+  std::optional<std::string> sarif;  ///< given with the job's id behind it
   std::map<std::string, service::JobTiming> timings;
   std::map<std::string, store::VerdictRow> verdict_rows;        ///< by subject
   std::map<std::string, std::vector<service::EventPart>> told;  ///< by job: what `events` gives, part by part
@@ -61,6 +62,7 @@ class FakeBackend {
   core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects);
   core::awaitable<Result<service::ServiceAttestation>> attestation(std::optional<std::string> nonce);
   core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
+  core::awaitable<Result<std::string>> give_sarif(store::Job job);
   core::awaitable<service::Health> report_health();
   core::awaitable<Result<std::uint64_t>> total();
   void maybe_throw() const;

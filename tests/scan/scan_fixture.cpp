@@ -21,6 +21,7 @@ Report scan_files(const std::map<std::string, std::string>& files, const std::ve
                   const std::string& name) {
   Source source;
   source.name = name;
+  source.loose = name.empty() && files.size() == 1;
   for (const auto& [path, text] : files)
     source.files.push_back({path, text.size(), std::ranges::find(executable, path) != executable.end()});
   source.read = [&](const SourceFile& file) -> Result<std::string> { return files.at(file.path); };

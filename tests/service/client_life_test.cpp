@@ -158,6 +158,10 @@ TEST_F(ClientLifeTest, TheDigestOfARequestIsOverEverythingThatIsAskedFor) {
     return digests.insert(digest(other)).second;
   };
   EXPECT_TRUE(differs([&](Submission& s) { s.archive = spool_file("other bytes"); }));
+  EXPECT_FALSE(differs([](Submission& s) {
+    s.archive.reset();
+    s.archive_bytes = "archive bytes";
+  })) << "where the bytes lie is nothing of the client's";
   EXPECT_TRUE(differs([](Submission& s) { s.archive_name = "b.tar"; }));
   EXPECT_TRUE(differs([](Submission& s) { s.nonce = "x"; }));
   EXPECT_TRUE(differs([](Submission& s) { s.name = "x"; }));

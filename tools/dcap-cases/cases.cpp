@@ -22,19 +22,25 @@ skill_verifier::Bytes read_bytes(const fs::path& path) {
   return {text.begin(), text.end()};
 }
 
+/// Null counts as absent.
+const nlohmann::json* optional_member(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
 Case read_case(const nlohmann::json& entry, const fs::path& folder) {
   Case one;
   one.name = entry.at("name");
   one.quote = read_bytes(folder / entry.at("quote").get<std::string>());
   one.collateral = read_text(folder / entry.at("collateral").get<std::string>());
   one.root = dcap::intel_root();
-  if (entry.contains("root")) one.root.der = read_bytes(folder / entry.at("root").get<std::string>());
+  if (const auto* root = optional_member(entry, "root")) one.root.der = read_bytes(folder / root->get<std::string>());
   one.now = entry.at("now");
   const auto& expect = entry.at("expect");
   one.expect_ok = expect.at("ok");
-  one.expect_code = expect.value("code", "");
-  if (expect.contains("status")) one.expect_status = expect.at("status").get<std::string>();
-  if (expect.contains("advisory_ids")) one.expect_advisory_ids.emplace(expect.at("advisory_ids"));
+  if (const auto* code = optional_member(expect, "code")) one.expect_code = code->get<std::string>();
+  if (const auto* status = optional_member(expect, "status")) one.expect_status = status->get<std::string>();
+  if (const auto* ids = optional_member(expect, "advisory_ids")) one.expect_advisory_ids.emplace(*ids);
   return one;
 }
 
@@ -49,11 +55,17 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::vector<Case> read_cases(const fs::path& file) {
   std::vector<Case> cases;
+  std::string where = "the file";
   try {
-    for (const auto& entry : nlohmann::json::parse(read_text(file)))
+    const auto document = nlohmann::json::parse(read_text(file));
+    const auto& entries = document.is_object() ? document.at("cases") : document;
+    if (!entries.is_array()) throw std::runtime_error(file.string() + ": the cases are not a list");
+    for (const auto& entry : entries) {
+      where = "case " + std::to_string(cases.size() + 1);
       cases.push_back(read_case(entry, file.parent_path()));
+    }
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
+    throw std::runtime_error(file.string() + ": " + where + ": " + error.what());
   }
   return cases;
 }

@@ -22,7 +22,8 @@ struct Case {
   std::optional<std::vector<std::string>> expect_advisory_ids;
 };
 
-/// Paths in the file are relative to its folder. Throws std::runtime_error where it cannot be read.
+/// A list of cases, or an object with one as `cases`; null members count as absent. Paths in the file are relative to
+/// its folder. Throws std::runtime_error where it cannot be read.
 std::vector<Case> read_cases(const std::filesystem::path& file);
 
 /// Every status but Revoked is accepted: the cases are about the verification, not about a policy.

@@ -32,8 +32,17 @@ std::string_view to_string(CheckVerdict verdict);
 /// it was not pinned. Digests are lower-case hex.
 struct Expectations {
   struct Package {
+    /// The static checks made again on the files in hand.
+    struct Checks {
+      std::string profile;
+      std::string profile_sha256;
+      std::string rows_sha256;
+      bool flagged = false;
+      std::vector<std::string> passed, warned, failed, skipped, allowed;  ///< ids, in the profile's order
+    };
     std::string tree_digest;
     std::optional<std::string> archive_sha256;
+    std::optional<Checks> checks;
   };
   std::optional<Package> package;
   std::optional<EvidenceKind> kind;   ///< what the address names; other evidence is refused

@@ -31,6 +31,16 @@ struct StatementInput {
     std::string output_sha256;  ///< of the kept stdout bytes, 0x00, the kept stderr bytes
   };
 
+  /// The static checks, whose ids stand in the lists of tests beside the declared one.
+  struct Checks {
+    std::string profile;  ///< `standard-v1`
+    std::string profile_sha256;
+    std::string rows_sha256;  ///< of the rows in canonical JSON
+    bool flagged = false;
+    std::vector<std::string> allowed;  ///< ids of checks with rows that the author declared to be intended
+    std::vector<std::string> skipped;  ///< ids of checks that were not done: in none of the lists
+  };
+
   std::string skill_id;
   std::string archive_name;  ///< used only with archive_sha256; may be empty
   std::optional<std::string> archive_sha256;
@@ -49,6 +59,7 @@ struct StatementInput {
   std::string verifier_sha256;
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters
   std::optional<Run> run;            ///< absent when nothing was run (untested)
+  std::optional<Checks> checks;      ///< absent: no static checks were made
   std::vector<std::string> passed_tests, warned_tests, failed_tests;
 };
 

@@ -53,13 +53,19 @@ struct SourceFile {
 };
 
 /// What is scanned. `files` are sorted by path; `read` gives the bytes of one of them and is called at most a few times
-/// per file, never for two at once; `name` is the name of the folder, empty where there is none to compare with.
+/// per file, never for two at once.
 struct Source {
-  std::string name;
+  std::string name;    ///< of the folder; empty where there is none to compare with
+  bool loose = false;  ///< one file on its own, with no skill around it
+  bool modes = true;   ///< whether SourceFile::executable says anything
   std::vector<SourceFile> files;
   std::function<Result<std::string>(const SourceFile& file)> read;
 };
-Source source_of(const skill::Package& package, std::string name = {});
+/// A package with what its author sees beside the bytes: the folder's name and the files' modes.
+Source source_of(const skill::Package& package, std::string name);
+/// A package by nothing but what its tree digest is over, so that the same digest gives the same rows wherever the
+/// files came from: the checks of names and modes are skipped.
+Source attested_source_of(const skill::Package& package);
 /// One file on its own.
 Source source_of(std::string path, std::string text);
 

@@ -13,6 +13,7 @@ struct JobTiming {
   Time stored{0};     ///< package and row made durable
   Time queued{0};     ///< waited for a worker, over all attempts; pauses between them included
   Time begun{0};      ///< written down as running
+  Time checks{0};     ///< package read again and checked statically
   Time image{0};      ///< runtime image resolved
   Time deps{0};       ///< test_deps, or their image found
   Time container{0};  ///< until the sandbox was ready for the package

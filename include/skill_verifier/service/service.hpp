@@ -16,6 +16,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
+#include "skill_verifier/scan/profile.hpp"
 #include "skill_verifier/service/job_events.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/skill/manifest.hpp"
@@ -53,7 +54,11 @@ struct ServiceOptions {
   std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
   bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
   skill::Profile profile = skill::Profile::registry;
+  std::optional<scan::Profile> checks;  ///< static checks that every job gets; absent: none
+  bool flagged_fails = false;           ///< a skill that the checks flag is FAILED, whatever its tests say
   skill::PackageLimits package;
+  /// Packs kept so that an unchanged package is not unpacked again, oldest use first out; 0 = none is.
+  std::uint64_t known_package_bytes = 0;
   sandbox::Limits limits;
   std::string instance;                                      ///< label of this installation
   std::string verifier;                                      ///< `skill-verifier 0.1.0`
@@ -64,10 +69,11 @@ struct ServiceOptions {
   std::map<std::string, std::string> runtimes;  ///< allowed references and what they stand for, for the policy's digest
 };
 
-/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over) and
-/// `skill_path` is set.
+/// What a client wants verified. Exactly one of `archive` (a file in store.spool(), which the service takes over),
+/// `archive_bytes` (a small archive that never was a file) and `skill_path` is set.
 struct Submission {
   std::optional<std::filesystem::path> archive;
+  std::optional<std::string> archive_bytes;
   std::string archive_name;
   std::optional<std::string> skill_path;
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters, checked by submit
@@ -152,6 +158,9 @@ class Service {
   /// What a completed job's document has to say of its quote, with the collateral of that time; what the job could not
   /// get is got now. Absent where there is no quote or no appraiser.
   awaitable<std::optional<attest::Appraisal>> appraisal(store::Job job);
+  /// A completed job's static checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
+  /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
+  awaitable<Result<std::string>> sarif(store::Job job);
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;

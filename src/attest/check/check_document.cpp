@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "attest/check/check_static.hpp"
 #include "attest/check/statement_facts.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/clock.hpp"
@@ -14,11 +17,33 @@ std::string_view name_of(std::optional<bool> passed) {
   return *passed ? "true" : "false";
 }
 
-/// TRUST.md §1: WARNED is untested (no run, `passed` null), or passed with warnings.
+/// TRUST.md §1: WARNED is untested (no run, `passed` null), or passed with warnings. Where policy made a skill FAILED
+/// because static checks flagged it, `passed` is still what its own test said.
 std::optional<bool> passed_of(const StatementFacts& facts) {
   if (facts.result == "PASSED") return true;
-  if (facts.result == "FAILED") return false;
+  if (facts.result == "FAILED") {
+    const bool by_policy = facts.checks && facts.checks->flagged;
+    if (by_policy && !facts.has_run) return std::nullopt;
+    return by_policy && facts.outcome == "exited" && facts.exit_code == 0;
+  }
   return facts.has_run ? std::optional<bool>(true) : std::nullopt;
+}
+
+/// Ids of a profile's checks have a group and a name; names of a skill's own tests have none.
+std::size_t count_checks(const std::vector<std::string>& tests, std::string_view group) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(tests, [&](const std::string& test) { return test.starts_with(group); }));
+}
+
+std::string told(const StatementFacts::Checks& checks, const StatementFacts& facts) {
+  const std::string group = group_of(checks.profile);
+  std::string text =
+      fmt::format("{}: {} failed, {} warned, {} passed, {} skipped{}", checks.profile,
+                  count_checks(facts.failed_tests, group), count_checks(facts.warned_tests, group),
+                  count_checks(facts.passed_tests, group), checks.skipped.size(), checks.flagged ? ", FLAGGED" : "");
+  for (std::size_t i = 0; i < checks.allowed.size(); ++i)
+    text += (i == 0 ? "; allowed by author: " : ", ") + core::shorten(checks.allowed[i]);
+  return text;
 }
 
 void tell(const StatementFacts& facts, const Evidence& evidence, CheckReport& report) {
@@ -30,6 +55,7 @@ void tell(const StatementFacts& facts, const Evidence& evidence, CheckReport& re
     report.says.emplace_back("image", fmt::format("{} sha256:{}", facts.image_reference, facts.image_sha256));
   }
   report.says.emplace_back("verifier", fmt::format("{} sha256 {}", facts.verifier, facts.verifier_sha256));
+  if (facts.checks) report.says.emplace_back("checks", told(*facts.checks, facts));
   if (facts.nonce) report.says.emplace_back("nonce", *facts.nonce);
   report.says.emplace_back("unsigned", fmt::format("jobId {}, timestamp {}", core::shorten(evidence.job_id),
                                                    core::shorten(evidence.timestamp)));
@@ -92,6 +118,7 @@ std::string check_job_document(const Evidence& evidence, const Expectations& exp
   check_members(evidence, expected, *facts, rows);
   check_nonce(*facts, expected, rows);
   check_subject(*facts, expected, rows);
+  check_static_checks(*facts, expected, rows);
   return hash;
 }
 

@@ -61,6 +61,7 @@ constexpr Title kTitles[] = {
     {"os-image", "OS image", kLogged},
     {"measurements", "Measurements", kAll},
     {"subject", "Package", kJob},
+    {"checks", "Static checks", kJob},
 };
 
 }  // namespace

@@ -62,6 +62,35 @@ Result<void> read_nonce(const Json& entry, StatementFacts& facts) {
   return facts.nonce ? Result<void>() : invalid("has a nonce entry without a value");
 }
 
+Result<std::vector<std::string>> texts(const Json& holder, const char* name) {
+  std::vector<std::string> list;
+  const auto* const member = find_member(holder, name);
+  if (member == nullptr) return list;
+  if (!member->is_array()) return invalid(std::string("has a '") + name + "' that is no list");
+  for (const Json& item : *member) {
+    if (!item.is_string()) return invalid(std::string("has a '") + name + "' with something else than texts");
+    list.push_back(item.get<std::string>());
+  }
+  return list;
+}
+
+Result<void> read_profile(const Json& entry, StatementFacts& facts) {
+  const auto* const annotations = find_member(entry, "annotations");
+  const auto sha256 = digest(entry, "sha256");
+  if (annotations == nullptr || !sha256) return invalid("has a profile entry without digest or annotations");
+  const auto* const flagged = find_member(*annotations, "flagged");
+  if (flagged == nullptr || !flagged->is_boolean()) return invalid("has a profile entry that does not say 'flagged'");
+  StatementFacts::Checks checks;
+  checks.profile = text_member(entry, "uri").value_or("");
+  checks.profile_sha256 = *sha256;
+  checks.rows_sha256 = text_member(*annotations, "rowsSha256").value_or("");
+  checks.flagged = flagged->get<bool>();
+  SKILL_VERIFIER_TRY(checks.skipped, texts(*annotations, "skipped"));
+  SKILL_VERIFIER_TRY(checks.allowed, texts(*annotations, "allowed"));
+  facts.checks = std::move(checks);
+  return {};
+}
+
 Result<void> read_configuration(const Json& predicate, StatementFacts& facts) {
   const auto* const entries = find_member(predicate, "configuration");
   if (entries == nullptr || !entries->is_array()) return invalid("has no predicate.configuration");
@@ -77,6 +106,8 @@ Result<void> read_configuration(const Json& predicate, StatementFacts& facts) {
     } else if (*name == "verifier") {
       facts.verifier = text_member(entry, "uri").value_or("");
       facts.verifier_sha256 = digest(entry, "sha256").value_or("");
+    } else if (*name == "profile") {
+      SKILL_VERIFIER_TRY_VOID(read_profile(entry, facts));
     } else if (*name == "nonce") {
       SKILL_VERIFIER_TRY_VOID(read_nonce(entry, facts));
     } else if (*name == "run") {
@@ -103,6 +134,9 @@ Result<StatementFacts> read_statement(std::string_view statement) {
   facts.result = *result;
   SKILL_VERIFIER_TRY_VOID(read_subject(*document, facts));
   SKILL_VERIFIER_TRY_VOID(read_configuration(*predicate, facts));
+  SKILL_VERIFIER_TRY(facts.passed_tests, texts(*predicate, "passedTests"));
+  SKILL_VERIFIER_TRY(facts.warned_tests, texts(*predicate, "warnedTests"));
+  SKILL_VERIFIER_TRY(facts.failed_tests, texts(*predicate, "failedTests"));
   return facts;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "skill_verifier/core/result.hpp"
 
@@ -21,6 +22,13 @@ struct StatementFacts {
   std::string outcome;
   std::string image_reference, image_sha256;
   std::string verifier, verifier_sha256;
+  struct Checks {
+    std::string profile, profile_sha256, rows_sha256;
+    bool flagged = false;
+    std::vector<std::string> skipped, allowed;
+  };
+  std::optional<Checks> checks;  ///< absent: the statement knows of no static checks
+  std::vector<std::string> passed_tests, warned_tests, failed_tests;
 };
 
 /// Errors: invalid_argument `statement_invalid` where the text is not a test result in canonical form.

@@ -1,12 +1,12 @@
 #include "sandbox/init/child.hpp"
 
-#include <linux/close_range.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 namespace skill_verifier::sandbox::guest {
 namespace {
@@ -45,7 +45,7 @@ bool arrange_descriptors(int out, int err, int& setup) {
   setup = kSetup;
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null || ::dup2(null.get(), STDIN_FILENO) < 0) return false;
-  return ::syscall(SYS_close_range, kSetup + 1, ~0U, 0U) == 0;
+  return close_from(kSetup + 1);
 }
 
 bool reset_signals() {
@@ -137,6 +137,11 @@ std::string describe(const std::string& name, int error) {
 }
 
 }  // namespace
+
+bool close_from(int first) {
+  // Not the customary ~0U: gVisor reads the numbers as signed.
+  return ::syscall(SYS_close_range, static_cast<unsigned>(first), std::numeric_limits<int>::max(), 0U) == 0;
+}
 
 Fault setup_fault(const SetupFailure& failure) {
   const bool known = failure.step >= 0 && failure.step < kSteps;

@@ -28,4 +28,7 @@ Fault setup_fault(const SetupFailure& failure);
 /// environment. The program is searched in the environment's PATH when its name has no slash. Faults: `exec_setup`.
 Status start_child(const RunRequest& run, const Identity& identity, Child& child);
 
+/// Closes every descriptor from `first` on.
+bool close_from(int first);
+
 }  // namespace skill_verifier::sandbox::guest

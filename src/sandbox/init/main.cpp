@@ -1,10 +1,9 @@
-#include <linux/close_range.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "sandbox/init/child.hpp"
 #include "sandbox/init/host_stream.hpp"
 #include "sandbox/init/identity.hpp"
 #include "sandbox/init/session.hpp"
@@ -27,7 +26,7 @@ int main() {
     return 2;
   }
   // Whatever a container runtime forgot to close is no business of the job's.
-  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+  (void)guest::close_from(3);
   ::umask(022);
   guest::HostStream host;
   auto fault = guest::harden_self();
