@@ -263,7 +263,7 @@ awaitable<Response> Api::list_jobs(Request& request) {
   filter.limit = static_cast<std::size_t>(*limit) + 1;  // one more than is shown tells whether there is a next page
   auto jobs = co_await backend_.list(filter);
   if (!jobs) co_return refuse(Problem(jobs.error()), request);
-  const auto total = co_await backend_.total();
+  const auto total = co_await backend_.total(filter.viewer);
   if (!total) co_return refuse(Problem(total.error()), request);
   std::optional<std::uint64_t> next;
   if (jobs->size() > *limit) {

@@ -26,7 +26,8 @@ struct Backend {
   std::function<awaitable<std::optional<attest::Appraisal>>(store::Job)> appraisal;
   std::function<awaitable<Result<std::string>>(store::Job)> sarif;
   std::function<awaitable<service::Health>()> health;
-  std::function<awaitable<Result<std::uint64_t>>()> total;
+  std::function<awaitable<Result<store::JobAccess>>(std::string)> access;
+  std::function<awaitable<Result<std::uint64_t>>(std::optional<std::string>)> total;
   std::function<std::uint64_t()> pack_bytes;
 };
 

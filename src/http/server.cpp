@@ -25,7 +25,8 @@ Backend backend_of(service::Service& service) {
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };
   backend.health = [&service] { return service.health(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
-  backend.total = [&service] { return service.total(); };
+  backend.access = [&service](std::string id) { return service.access(std::move(id)); };
+  backend.total = [&service](std::optional<std::string> viewer) { return service.total(std::move(viewer)); };
   return backend;
 }
 

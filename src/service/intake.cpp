@@ -165,6 +165,9 @@ Result<void> check_submission(const Submission& submission) {
   const int given = int{submission.archive.has_value()} + int{submission.archive_bytes.has_value()} +
                     int{submission.skill_path.has_value()};
   if (given != 1) return Error{Errc::invalid_argument, "submission_invalid", "give either an archive or a skill path"};
+  if (submission.is_private && submission.owner.empty())
+    return Error{Errc::invalid_argument, "visibility_invalid", "a private job needs an API key to be private to",
+                 "send a key, or leave visibility out"};
   if (submission.idempotency_key)
     if (auto valid = check_idempotency_key(*submission.idempotency_key); !valid) return valid;
   if (submission.nonce)

@@ -208,6 +208,8 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   store::Job job;
   job.id = std::move(id);
   const std::string request_id = submission.request_id;
+  job.owner = submission.owner;
+  job.is_private = submission.is_private;
   const bool repeats = options.cache && !submission.fresh && !submission.nonce;
   auto taken = co_await read(std::move(submission), pack);
   if (!taken) co_return taken.error();
@@ -297,6 +299,10 @@ awaitable<Result<store::Job>> Service::Impl::insert(store::Job job, std::filesys
 
 awaitable<Result<store::Job>> Service::find(std::string id) {
   co_return co_await impl_->store.find(std::move(id));
+}
+
+awaitable<Result<store::JobAccess>> Service::access(std::string id) {
+  co_return co_await impl_->store.access(std::move(id));
 }
 
 awaitable<Result<store::Job>> Service::wait(std::string id, core::Duration limit) {
@@ -432,13 +438,20 @@ awaitable<void> Service::Impl::check_dependencies() {
   store_error = written ? std::nullopt : std::optional(written.error().message);
 }
 
-awaitable<Result<std::uint64_t>> Service::total() {
+awaitable<Result<std::uint64_t>> Service::total(std::optional<std::string> viewer) {
+  std::uint64_t hidden = 0;
+  if (viewer) {
+    auto counted = co_await impl_->store.count_hidden(std::move(*viewer));
+    if (!counted) co_return counted.error();
+    hidden = *counted;
+  }
   auto counts = co_await impl_->store.counts();
   if (!counts) co_return counts.error();
   std::uint64_t total = 0;
   for (const auto& [state, jobs] : *counts)
     total += jobs;
-  co_return total;
+  // The two were counted one after the other.
+  co_return total - std::min(total, hidden);
 }
 
 awaitable<void> Service::Impl::tidy() {

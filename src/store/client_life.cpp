@@ -33,7 +33,8 @@ Result<VerdictRow> read_verdict(const Query& row) {
   return made;
 }
 
-Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::string& subject) {
+Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::string& subject,
+                                               const std::optional<std::string>& viewer) {
   static constexpr std::array kByDigest = {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree,
                                            sql::kNewestByArchive};
   static constexpr std::array kById = {sql::kVerdictOfJob};
@@ -42,7 +43,8 @@ Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::st
       digest ? std::span<const char* const>(kByDigest) : std::span<const char* const>(kById);
   for (const char* text : queries) {
     Query query(database, text);
-    query.bind(subject);
+    const std::string& name = viewer ? *viewer : subject;
+    query.bind(subject).bind(std::int64_t{!viewer}).bind(name);
     SKILL_VERIFIER_TRY(const bool found, query.step());
     if (!found) continue;
     SKILL_VERIFIER_TRY(auto row, read_verdict(query));
@@ -54,10 +56,10 @@ Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::st
 Result<void> insert_key(Database& database, const Job& job) {
   const auto& use = *job.idempotency;
   Query expired(database, sql::kDropExpiredKey);
-  expired.bind(job_owner(job)).bind(use.key).bind(to_column(job.created_at));
+  expired.bind(job.owner).bind(use.key).bind(to_column(job.created_at));
   if (auto done = expired.run(); !done) return done;
   Query row(database, sql::kInsertKey);
-  row.bind(job_owner(job)).bind(use.key).bind(use.request_sha256);
+  row.bind(job.owner).bind(use.key).bind(use.request_sha256);
   row.bind(static_cast<std::int64_t>(job.sequence)).bind(to_column(use.expires_at));
   if (auto done = row.run(); !done) return done;
   return database.changes() == 0 ? Result<void>(key_used()) : Result<void>();
@@ -93,18 +95,20 @@ Result<std::int64_t> expire_keys(Database& database, Time now) {
 }
 
 Result<std::vector<std::optional<VerdictRow>>> find_verdicts(Database& database,
-                                                             const std::vector<std::string>& subjects) {
+                                                             const std::vector<std::string>& subjects,
+                                                             const std::optional<std::string>& viewer) {
   std::vector<std::optional<VerdictRow>> rows;
   for (const auto& subject : subjects) {
-    SKILL_VERIFIER_TRY(auto row, find_verdict(database, subject));
+    SKILL_VERIFIER_TRY(auto row, find_verdict(database, subject, viewer));
     rows.push_back(std::move(row));
   }
   return rows;
 }
 
-Result<std::optional<std::string>> find_cached(Database& database, const std::string& cache_key, Time since) {
+Result<std::optional<std::string>> find_cached(Database& database, const std::string& cache_key, Time since,
+                                               const std::string& owner) {
   Query query(database, sql::kFindCached);
-  query.bind(cache_key).bind(to_column(since));
+  query.bind(cache_key).bind(to_column(since)).bind(owner);
   SKILL_VERIFIER_TRY(const bool found, query.step());
   return found ? std::optional(query.text(0)) : std::nullopt;
 }

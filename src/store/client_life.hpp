@@ -18,8 +18,10 @@ Result<std::optional<KeyedJob>> find_key(Database& database, const std::string& 
 /// At most one portion; gives how many went.
 Result<std::int64_t> expire_keys(Database& database, Time now);
 Result<std::vector<std::optional<VerdictRow>>> find_verdicts(Database& database,
-                                                             const std::vector<std::string>& subjects);
-Result<std::optional<std::string>> find_cached(Database& database, const std::string& cache_key, Time since);
+                                                             const std::vector<std::string>& subjects,
+                                                             const std::optional<std::string>& viewer);
+Result<std::optional<std::string>> find_cached(Database& database, const std::string& cache_key, Time since,
+                                               const std::string& owner);
 Result<LogPiece> find_log_piece(Database& database, const std::string& id, std::uint64_t offset, std::uint64_t limit);
 
 }  // namespace skill_verifier::store

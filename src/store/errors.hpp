@@ -18,11 +18,6 @@ Job as_inserted(Job job);
 Job as_inserted(Job job, const JobOutcome& outcome);
 /// Of a SHA-256 in hex, which no job's id has.
 inline constexpr std::size_t kDigestDigits = 64;
-/// Whose idempotency keys a job's are.
-inline const std::string& job_owner(const Job&) {
-  static const std::string nobody;
-  return nobody;
-}
 /// What becomes of a job whose pack is gone.
 JobOutcome package_lost();
 

@@ -37,8 +37,13 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
+bool is_visible(const Job& job, const std::optional<std::string>& viewer) {
+  return !viewer || !job.is_private || job.owner == *viewer;
+}
+
 JobSummary summary_of(const Job& job) {
-  return {job.id, job.sequence, job.state, job.attempt, job.created_at, job.completed_at, job.skill_id};
+  return {job.id,           job.sequence, job.state, job.attempt,   job.created_at,
+          job.completed_at, job.skill_id, job.owner, job.is_private};
 }
 
 class MemoryStore final : public JobStore {
@@ -82,18 +87,19 @@ class MemoryStore final : public JobStore {
     co_return Result<void>{};
   }
 
-  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects) override {
+  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                     std::optional<std::string> viewer) override {
     std::vector<std::optional<VerdictRow>> rows;
     for (const auto& subject : subjects)
-      rows.push_back(find_verdict(subject));
+      rows.push_back(find_verdict(subject, viewer));
     co_return rows;
   }
 
-  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since) override {
+  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) override {
     for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) {
       const auto kept = outcomes_.find(it->first);
       if (kept == outcomes_.end() || cache_key.empty() || kept->second.cache_key != cache_key) continue;
-      if (it->second.completed_at >= since) co_return std::optional(it->second);
+      if (it->second.completed_at >= since && is_visible(it->second, owner)) co_return std::optional(it->second);
     }
     co_return std::optional<Job>();
   }
@@ -122,12 +128,24 @@ class MemoryStore final : public JobStore {
     auto it = filter.before ? jobs_.lower_bound(*filter.before) : jobs_.end();
     while (it != jobs_.begin() && found.size() < filter.limit) {
       --it;
-      if (!filter.state || it->second.state == *filter.state) found.push_back(summary_of(it->second));
+      const bool wanted = !filter.state || it->second.state == *filter.state;
+      if (wanted && is_visible(it->second, filter.viewer)) found.push_back(summary_of(it->second));
     }
     co_return found;
   }
 
+  awaitable<Result<JobAccess>> access(std::string id) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    co_return JobAccess{job->owner, job->is_private};
+  }
+
   awaitable<Result<JobCounts>> counts() override { co_return counts_; }
+
+  awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) override {
+    const auto hidden = [&viewer](const auto& row) { return !is_visible(row.second, viewer); };
+    co_return static_cast<std::uint64_t>(std::ranges::count_if(jobs_, hidden));
+  }
 
   awaitable<Result<Job>> begin(std::string id, Time now) override {
     Job* job = look_up(id);
@@ -216,14 +234,14 @@ class MemoryStore final : public JobStore {
 
   bool key_is_free(const Job& job) const {
     if (!job.idempotency) return true;
-    const auto found = keys_.find({job_owner(job), job.idempotency->key});
+    const auto found = keys_.find({job.owner, job.idempotency->key});
     return found == keys_.end() || found->second.expires_at <= job.created_at;
   }
 
   Job add(Job job) {
     job.sequence = ++last_sequence_;
     if (const auto use = std::exchange(job.idempotency, std::nullopt))
-      keys_[{job_owner(job), use->key}] = KeyEntry{use->request_sha256, use->expires_at, job.sequence};
+      keys_[{job.owner, use->key}] = KeyEntry{use->request_sha256, use->expires_at, job.sequence};
     sequences_[job.id] = job.sequence;
     jobs_[job.sequence] = job;
     ++counts_[job.state];
@@ -254,16 +272,17 @@ class MemoryStore final : public JobStore {
     return row;
   }
 
-  std::optional<VerdictRow> find_verdict(const std::string& subject) {
+  std::optional<VerdictRow> find_verdict(const std::string& subject, const std::optional<std::string>& viewer) {
     if (subject.size() != kDigestDigits) {
       const Job* job = look_up(subject);
-      return job == nullptr ? std::nullopt : std::optional(verdict_of(*job));
+      const bool known = job != nullptr && is_visible(*job, viewer);
+      return known ? std::optional(verdict_of(*job)) : std::nullopt;
     }
     // As the other store: what was judged before what was not, trees before archives, the newest first.
     for (const bool judged : {true, false})
       for (const auto digest : {&Job::tree_digest, &Job::archive_sha256})
         for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) {
-          if (it->second.*digest != subject) continue;
+          if (it->second.*digest != subject || !is_visible(it->second, viewer)) continue;
           auto row = verdict_of(it->second);
           if (!judged || !row.verdict.empty()) return row;
         }

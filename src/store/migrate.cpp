@@ -22,6 +22,12 @@ Result<void> run_migration(Database& database, std::size_t index) {
   return transaction.commit();
 }
 
+Error newer(std::int64_t version, std::int64_t known) {
+  return {Errc::unsupported, "store_newer",
+          fmt::format("jobs.db has schema version {}, this program knows versions up to {}", version, known),
+          "run the newer program, or use another storage directory"};
+}
+
 }  // namespace
 
 Result<void> migrate(Database& database) {
@@ -32,12 +38,21 @@ Result<void> migrate(Database& database) {
     return Error{Errc::unavailable, "store_failed", "jobs.db is a database of another program",
                  "point the storage directory to an empty directory"};
   const auto known = static_cast<std::int64_t>(migrations().size());
-  if (version > known)
-    return Error{Errc::unsupported, "store_newer",
-                 fmt::format("jobs.db has schema version {}, this program knows versions up to {}", version, known),
-                 "run the newer program, or use another storage directory"};
+  if (version > known) return newer(version, known);
   for (std::int64_t index = version; index < known; ++index)
     if (auto done = run_migration(database, static_cast<std::size_t>(index)); !done) return done.error();
+  return {};
+}
+
+Result<void> check_version(Database& database) {
+  SKILL_VERIFIER_TRY(const auto version, read_integer(database, "PRAGMA user_version"));
+  const auto known = static_cast<std::int64_t>(migrations().size());
+  if (version > known) return newer(version, known);
+  if (version < known)
+    return Error{
+        Errc::conflict, "store_older",
+        fmt::format("jobs.db is in use by a program that knows schema version {}, this one needs {}", version, known),
+        "use the command of the program that is running, or stop it first"};
   return {};
 }
 

@@ -14,4 +14,7 @@ std::span<const char* const> migrations();
 /// (also when the file is another program's), unsupported `store_newer`.
 Result<void> migrate(Database& database);
 
+/// For a database that another process has open. Errors: unsupported `store_newer`, conflict `store_older`.
+Result<void> check_version(Database& database);
+
 }  // namespace skill_verifier::store

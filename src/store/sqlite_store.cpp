@@ -55,9 +55,11 @@ Result<Job> read_job(const Query& row) {
   job.result = row.text(10);
   job.statement = row.text(11);
   job.error = row.text(12);
-  job.tree_digest = row.text(13);
-  job.archive_sha256 = row.text(14);
-  job.original = row.text(15);
+  job.owner = row.text(13);
+  job.is_private = row.integer(14) != 0;
+  job.tree_digest = row.text(15);
+  job.archive_sha256 = row.text(16);
+  job.original = row.text(17);
   return job;
 }
 
@@ -82,11 +84,37 @@ Result<std::vector<JobSummary>> read_summaries(Query& query) {
     job.created_at = to_time(query.integer(4));
     job.completed_at = to_time(query.maybe_integer(5));
     job.skill_id = query.text(6);
+    job.owner = query.text(7);
+    job.is_private = query.integer(8) != 0;
     jobs.push_back(std::move(job));
   }
 }
 
+Result<std::vector<JobSummary>> list_visible_jobs(Database& database, const JobFilter& filter,
+                                                  const std::string& viewer) {
+  const auto limit = to_column(std::optional<std::uint64_t>(filter.limit));
+  const auto before = to_column(filter.before);
+  if (filter.state) {
+    const auto state = to_string(*filter.state);
+    Query query(database, sql::kListVisibleState);
+    query.bind(state).bind(before).bind(viewer).bind(state).bind(before).bind(limit);
+    return read_summaries(query);
+  }
+  Query query(database, sql::kListVisible);
+  query.bind(before).bind(viewer).bind(before).bind(limit);
+  return read_summaries(query);
+}
+
+Result<JobAccess> find_access(Database& database, const std::string& id) {
+  Query query(database, sql::kAccess);
+  query.bind(id);
+  SKILL_VERIFIER_TRY(const bool found, query.step());
+  if (!found) return job_not_found(id);
+  return JobAccess{query.text(0), query.integer(1) != 0};
+}
+
 Result<std::vector<JobSummary>> list_jobs(Database& database, const JobFilter& filter) {
+  if (filter.viewer) return list_visible_jobs(database, filter, *filter.viewer);
   const auto limit = to_column(std::optional<std::uint64_t>(filter.limit));
   if (filter.state) {
     Query query(database, sql::kListState);
@@ -122,7 +150,8 @@ Result<std::int64_t> row_that_may_become(Database& database, const std::string& 
 
 Result<void> insert_job(Database& database, Job& job) {
   Query row(database, sql::kInsertJob);
-  row.bind(job.id).bind(to_column(job.created_at)).bind(job.skill_id);
+  row.bind(job.id).bind(to_column(job.created_at)).bind(job.skill_id).bind(job.owner);
+  row.bind(std::int64_t{job.is_private});
   if (auto done = row.run(); !done) return done;
   if (database.changes() == 0) return job_exists(job.id);
   const std::int64_t sequence = database.last_row();
@@ -298,14 +327,15 @@ class SqliteStore final : public JobStore {
     }
   }
 
-  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects) override {
-    auto query = [this, subjects = std::move(subjects)] { return find_verdicts(reader_, subjects); };
+  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                     std::optional<std::string> viewer) override {
+    auto query = [this, subjects = std::move(subjects), viewer] { return find_verdicts(reader_, subjects, viewer); };
     co_return co_await core::run_on(reading_, std::move(query));
   }
 
-  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since) override {
-    auto query = [this, cache_key = std::move(cache_key), since]() -> Result<std::optional<Job>> {
-      SKILL_VERIFIER_TRY(const auto id, store::find_cached(reader_, cache_key, since));
+  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) override {
+    auto query = [this, cache_key = std::move(cache_key), since, owner]() -> Result<std::optional<Job>> {
+      SKILL_VERIFIER_TRY(const auto id, store::find_cached(reader_, cache_key, since, owner));
       if (!id) return std::optional<Job>();
       SKILL_VERIFIER_TRY(auto job, find_job(reader_, *id));
       return std::optional(std::move(job));
@@ -323,6 +353,11 @@ class SqliteStore final : public JobStore {
     co_return co_await core::run_on(reading_, std::move(query));
   }
 
+  awaitable<Result<JobAccess>> access(std::string id) override {
+    auto query = [this, id = std::move(id)] { return find_access(reader_, id); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
   awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) override {
     auto query = [this, filter] { return list_jobs(reader_, filter); };
     co_return co_await core::run_on(reading_, std::move(query));
@@ -330,6 +365,16 @@ class SqliteStore final : public JobStore {
 
   awaitable<Result<JobCounts>> counts() override {
     auto query = [this] { return count_jobs(reader_); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) override {
+    auto query = [this, viewer = std::move(viewer)]() -> Result<std::uint64_t> {
+      Query count(reader_, sql::kCountHidden);
+      count.bind(viewer);
+      SKILL_VERIFIER_TRY(const bool row, count.step());
+      return row ? static_cast<std::uint64_t>(count.integer(0)) : 0;
+    };
     co_return co_await core::run_on(reading_, std::move(query));
   }
 

@@ -7,24 +7,44 @@ namespace skill_verifier::store::sql {
 inline constexpr const char* kFindJob =
     "SELECT jobs.id, sequence, state, attempt, created_at, started_at, completed_at, skill_id, has_pack, request, "
     "result,"
-    " statement, error, tree_digest, archive_sha256, original FROM jobs JOIN documents USING (sequence)"
-    " LEFT JOIN verdicts USING (sequence) WHERE jobs.id = ?";
+    " statement, error, owner, is_private, tree_digest, archive_sha256, original"
+    " FROM jobs JOIN documents USING (sequence) LEFT JOIN verdicts USING (sequence) WHERE jobs.id = ?";
+inline constexpr const char* kAccess = "SELECT owner, is_private FROM jobs WHERE id = ?";
 inline constexpr const char* kStateOf = "SELECT sequence, state FROM jobs WHERE id = ?";
 
 // Order of the columns: read_summary in sqlite_store.cpp.
 inline constexpr const char* kListAll =
-    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE sequence < ?"
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs WHERE "
+    "sequence < ?"
     " ORDER BY sequence DESC LIMIT ?";
 inline constexpr const char* kListState =
-    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE state = ? AND sequence < ?"
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs WHERE state "
+    "= ? AND sequence < ?"
+    " ORDER BY sequence DESC LIMIT ?";
+// For somebody: what is public, and what is theirs.
+inline constexpr const char* kListVisible =
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs"
+    " WHERE is_private = 0 AND sequence < ?"
+    " UNION ALL SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs"
+    " WHERE is_private = 1 AND owner = ? AND sequence < ?"
+    " ORDER BY sequence DESC LIMIT ?";
+inline constexpr const char* kListVisibleState =
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs"
+    " WHERE is_private = 0 AND state = ? AND sequence < ?"
+    " UNION ALL SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs"
+    " WHERE is_private = 1 AND owner = ? AND state = ? AND sequence < ?"
     " ORDER BY sequence DESC LIMIT ?";
 inline constexpr const char* kListPending =
-    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id FROM jobs WHERE state = 'pending'"
+    "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs WHERE state "
+    "= 'pending'"
     " ORDER BY sequence";
 inline constexpr const char* kCounts = "SELECT state, jobs FROM counts";
 
+inline constexpr const char* kCountHidden = "SELECT coalesce(sum(jobs), 0) FROM private_counts WHERE owner <> ?";
+
 inline constexpr const char* kInsertJob =
-    "INSERT INTO jobs (id, state, attempt, created_at, skill_id, has_pack) VALUES (?, 'pending', 0, ?, ?, 1)"
+    "INSERT INTO jobs (id, state, attempt, created_at, skill_id, owner, is_private, has_pack)"
+    " VALUES (?, 'pending', 0, ?, ?, ?, ?, 1)"
     " ON CONFLICT (id) DO NOTHING";
 inline constexpr const char* kInsertDocuments = "INSERT INTO documents (sequence, request) VALUES (?, ?)";
 inline constexpr const char* kInsertPack = "INSERT INTO packs (sequence, bytes) VALUES (?, ?)";
@@ -53,5 +73,21 @@ inline constexpr const char* kBeat = "UPDATE heartbeat SET beats = beats + 1";
 inline constexpr const char* kReadBeat = "SELECT beats FROM heartbeat";
 // Two plain lookups in the index by state; jobs that wait or run are few.
 inline constexpr const char* kPackOwners = "SELECT id FROM jobs WHERE state IN ('pending', 'running')";
+
+// Order of the columns: read_key in key_store.cpp.
+inline constexpr const char* kListKeys =
+    "SELECT id, name, scopes, rate, quota, concurrency, created_at, expires_at, revoked_at, salt, hash,"
+    " previous_salt, previous_hash, previous_until FROM api_keys ORDER BY created_at, id";
+inline constexpr const char* kFindKey =
+    "SELECT id, name, scopes, rate, quota, concurrency, created_at, expires_at, revoked_at, salt, hash,"
+    " previous_salt, previous_hash, previous_until FROM api_keys WHERE id = ?";
+inline constexpr const char* kInsertKey =
+    "INSERT INTO api_keys (id, name, scopes, rate, quota, concurrency, created_at, expires_at, salt, hash)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
+inline constexpr const char* kRevokeKey = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
+inline constexpr const char* kRotateKey =
+    "UPDATE api_keys SET previous_salt = salt, previous_hash = hash, previous_until = ?, salt = ?, hash = ?"
+    " WHERE id = ? AND revoked_at IS NULL";
+inline constexpr const char* kKeyChanges = "SELECT changes FROM api_key_changes";
 
 }  // namespace skill_verifier::store::sql

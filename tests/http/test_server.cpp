@@ -76,7 +76,8 @@ http::Backend FakeBackend::calls() {
   calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
   calls.pack_bytes = [this] { return pack_bytes; };
-  calls.total = [this] { return total(); };
+  calls.access = [this](std::string id) { return access(std::move(id)); };
+  calls.total = [this](std::optional<std::string> viewer) { return total(std::move(viewer)); };
   return calls;
 }
 
@@ -134,6 +135,8 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
   if (const auto fault = path_errors.find(submission.skill_path.value_or("")); fault != path_errors.end())
     co_return fault->second;
   store::Job job = make_job(job_id('a'), store::JobState::pending, received.size());
+  job.owner = submission.owner;
+  job.is_private = submission.is_private;
   jobs[job.id] = job;
   co_return job;
 }
@@ -165,6 +168,7 @@ core::awaitable<Result<std::vector<store::JobSummary>>> FakeBackend::list(store:
   for (const auto& [id, job] : jobs) {
     if (given.state && job.state != *given.state) continue;
     if (given.before && job.sequence >= *given.before) continue;
+    if (given.viewer && job.is_private && job.owner != *given.viewer) continue;
     store::JobSummary summary;
     summary.id = job.id;
     summary.sequence = job.sequence;
@@ -241,9 +245,18 @@ core::awaitable<service::Health> FakeBackend::report_health() {
   co_return health;
 }
 
-core::awaitable<Result<std::uint64_t>> FakeBackend::total() {
+core::awaitable<Result<store::JobAccess>> FakeBackend::access(std::string id) {
+  maybe_throw();
+  ++accesses;
+  const auto found = jobs.find(id);
+  if (found == jobs.end()) co_return Error(Errc::not_found, "job_not_found", "no job " + id);
+  co_return store::JobAccess{found->second.owner, found->second.is_private};
+}
+
+core::awaitable<Result<std::uint64_t>> FakeBackend::total(std::optional<std::string> viewer) {
   if (total_error) co_return *total_error;
-  co_return jobs.size();
+  co_return std::ranges::count_if(
+      jobs, [&viewer](const auto& row) { return !viewer || !row.second.is_private || row.second.owner == *viewer; });
 }
 
 namespace {

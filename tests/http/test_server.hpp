@@ -48,6 +48,7 @@ class FakeBackend {
   service::Health health;
   std::uint64_t pack_bytes = 0;
   int finds = 0;
+  int accesses = 0;
   int waiting = 0;          ///< calls that are being waited for now
   store::JobFilter filter;  ///< of the last list
 
@@ -64,7 +65,8 @@ class FakeBackend {
   core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
   core::awaitable<Result<std::string>> give_sarif(store::Job job);
   core::awaitable<service::Health> report_health();
-  core::awaitable<Result<std::uint64_t>> total();
+  core::awaitable<Result<store::JobAccess>> access(std::string id);
+  core::awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
   void maybe_throw() const;
 
   core::Event changed_;

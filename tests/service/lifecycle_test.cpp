@@ -487,7 +487,7 @@ TEST_F(LifecycleTest, ListsAndCounts) {
   const auto first = submit().id, second = submit("").id;
   wait(first);
   wait(second);
-  EXPECT_EQ(await(service_->total()).value(), 2u);
+  EXPECT_EQ(await(service_->total(std::nullopt)).value(), 2u);
   const auto jobs = await(service_->list({}));
   ASSERT_EQ(jobs->size(), 2u);
   EXPECT_EQ((*jobs)[0].id, second);
@@ -545,7 +545,7 @@ TEST_F(LifecycleTest, RunOnceIsCancelledWithItsJob) {
   ASSERT_TRUE(await(group.wait(std::chrono::seconds(30))));
   EXPECT_EQ(told, "cancelled");
   EXPECT_EQ(sandbox_.cancelled, 1);
-  EXPECT_EQ(await(service_->total()).value(), 0u);
+  EXPECT_EQ(await(service_->total(std::nullopt)).value(), 0u);
 }
 
 }  // namespace

@@ -68,7 +68,11 @@ class FlakyStore final : public store::JobStore {
   core::awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter) override {
     return inner_->list(filter);
   }
+  core::awaitable<Result<store::JobAccess>> access(std::string id) override { return inner_->access(std::move(id)); }
   core::awaitable<Result<store::JobCounts>> counts() override { return inner_->counts(); }
+  core::awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) override {
+    return inner_->count_hidden(std::move(viewer));
+  }
   core::awaitable<Result<store::Job>> begin(std::string id, core::Time now) override {
     if (begin_failures-- > 0) co_return broken();
     co_return co_await inner_->begin(std::move(id), now);

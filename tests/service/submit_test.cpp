@@ -178,7 +178,7 @@ TEST_F(SubmitTest, RefusesDepsWherePolicyForbidsThem) {
   restart();
   EXPECT_EQ(refused(submission(kTested + "test_deps: npm install\n")).id, "deps_not_allowed");
   EXPECT_TRUE(spool_is_empty());
-  EXPECT_EQ(await(service_->total()).value(), 0u);
+  EXPECT_EQ(await(service_->total(std::nullopt)).value(), 0u);
 }
 
 TEST_F(SubmitTest, RefusesWhenTheQueueIsFull) {
@@ -223,7 +223,7 @@ TEST_F(SubmitTest, AStoreThatFailsRefusesAndLeavesNothing) {
   store_->insert_failures = 1;
   EXPECT_EQ(refused(submission()).id, "store_failed");
   EXPECT_TRUE(spool_is_empty());
-  EXPECT_EQ(await(service_->total()).value(), 0u);
+  EXPECT_EQ(await(service_->total(std::nullopt)).value(), 0u);
   EXPECT_EQ(run()["verdict"], "passed");
 }
 
@@ -269,6 +269,22 @@ TEST_F(SubmitTest, RemovesAnArchiveOnThePoolAndNotOnTheLoop) {
   while (!done)
     io_.run_one();
   EXPECT_FALSE(fs::exists(archive));
+}
+
+TEST_F(SubmitTest, KeepsWhoseAJobIsAndWhoMaySeeIt) {
+  Submission wanted;
+  wanted.skill_path = make_skill(kTested);
+  wanted.is_private = true;
+  EXPECT_EQ(refused(wanted).id, "visibility_invalid") << "private to whom?";
+  wanted.owner = "0123456789abcdef";
+  const auto job = await(service_->submit(wanted));
+  ASSERT_TRUE(job);
+  const auto access = await(service_->access(job->id));
+  ASSERT_TRUE(access);
+  EXPECT_EQ(access->owner, wanted.owner);
+  EXPECT_TRUE(access->is_private);
+  EXPECT_EQ(await(service_->total("another")).value(), 0u);
+  EXPECT_EQ(await(service_->total(wanted.owner)).value(), 1u);
 }
 
 }  // namespace

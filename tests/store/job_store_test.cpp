@@ -437,5 +437,56 @@ TEST_P(JobStoreContract, OfManyOverlappingClaimsExactlyOneWins) {
   EXPECT_EQ(find(job.id).attempt, 1);
 }
 
+TEST_P(JobStoreContract, PrivateJobsAreInNobodyElsesList) {
+  const auto add = [this](const std::string& owner, bool is_private) {
+    Job job = make_job();
+    job.owner = owner;
+    job.is_private = is_private;
+    return insert(std::move(job)).id;
+  };
+  const auto anonymous = add("", false), mine = add("mine", false), my_secret = add("mine", true),
+             their_secret = add("theirs", true), theirs = add("theirs", false);
+  JobFilter filter;
+  EXPECT_THAT(list(filter), ElementsAre(theirs, their_secret, my_secret, mine, anonymous));
+  filter.viewer = "mine";
+  EXPECT_THAT(list(filter), ElementsAre(theirs, my_secret, mine, anonymous));
+  filter.viewer = "";
+  EXPECT_THAT(list(filter), ElementsAre(theirs, mine, anonymous));
+  filter.state = JobState::pending;
+  EXPECT_THAT(list(filter), ElementsAre(theirs, mine, anonymous));
+  filter.viewer = "theirs";
+  filter.limit = 2;
+  EXPECT_THAT(list(filter), ElementsAre(theirs, their_secret));
+  filter.state.reset();
+  filter.before = find(their_secret).sequence;
+  EXPECT_THAT(list(filter), ElementsAre(mine, anonymous));
+
+  EXPECT_EQ(await(io_, store_->count_hidden("")).value(), 2u);
+  EXPECT_EQ(await(io_, store_->count_hidden("mine")).value(), 1u);
+  ASSERT_TRUE(await(io_, store_->finish(their_secret, ended(JobState::cancelled))));
+  ASSERT_TRUE(await(io_, store_->remove(their_secret)));
+  EXPECT_EQ(await(io_, store_->count_hidden("mine")).value(), 0u);
+}
+
+TEST_P(JobStoreContract, KnowsWhoseAJobIs) {
+  Job job = make_job();
+  job.owner = "somebody";
+  job.is_private = true;
+  const Job inserted = insert(job);
+  const auto access = await(io_, store_->access(inserted.id));
+  ASSERT_TRUE(access);
+  EXPECT_EQ(access->owner, "somebody");
+  EXPECT_TRUE(access->is_private);
+  EXPECT_EQ(find(inserted.id).owner, "somebody");
+  EXPECT_TRUE(find(inserted.id).is_private);
+  const auto begun = await(io_, store_->begin(inserted.id, at(2'000)));
+  EXPECT_EQ(begun->owner, "somebody");
+  ASSERT_TRUE(await(io_, store_->requeue(inserted.id, AttemptCounts::yes)));
+  const auto recovered = await(io_, store_->recover());
+  EXPECT_EQ(recovered->front().owner, "somebody");
+  EXPECT_TRUE(recovered->front().is_private);
+  EXPECT_EQ(await(io_, store_->access(core::new_job_id())).error().id, "job_not_found");
+}
+
 }  // namespace
 }  // namespace skill_verifier::store

@@ -8,6 +8,7 @@
 
 #include "skill_verifier/store/job_store.hpp"
 #include "store/client_statements.hpp"
+#include "store/migrations.hpp"
 #include "store/statements.hpp"
 #include "store/store_fixture.hpp"
 
@@ -208,17 +209,21 @@ TEST_F(SqliteStoreTest, ADatabaseOfALaterVersionIsRefused) {
 
 TEST_F(SqliteStoreTest, CollateralOfAnEarlierVersionsJobsIsKnown) {
   const std::string digest(64, 'c');
-  auto outcome = completed();
-  outcome.result = R"({"collateral":{"sha256":")" + digest + R"("}})";
-  const Job job = insert();
-  ASSERT_TRUE(await(io_, store_->begin(job.id, at(2'000))));
-  ASSERT_TRUE(await(io_, store_->finish(job.id, outcome)));
-  insert();
   store_.reset();
-  sql("DROP TABLE verdicts; DROP TABLE idempotency_keys; ALTER TABLE logs DROP COLUMN journal");
-  sql("DROP TABLE collaterals; PRAGMA user_version = 2");
-  store_ = std::move(*open_sqlite_store(directory()));
+  std::filesystem::remove(directory() / "jobs.db");
+  std::string earlier;
+  for (const char* migration : migrations().first(2))
+    earlier += migration;
+  sql(earlier + "; PRAGMA application_id = " + std::to_string(0x53566A62) + "; PRAGMA user_version = 2");
+  sql("INSERT INTO jobs VALUES (7, 'earlier', 'completed', 1, 1, 2, 3, 'demo@1.0.0', 0);"
+      "INSERT INTO documents (sequence, request, result) VALUES (7, '{}', '{\"collateral\":{\"sha256\":\"" +
+      digest + "\"}}')");
+  reopen();
   EXPECT_EQ(*await(io_, store_->collaterals_in_use({digest, std::string(64, 'd')})), std::set{digest});
+  const Job job = find("earlier");
+  EXPECT_EQ(job.sequence, 7u);
+  EXPECT_EQ(job.owner, "");
+  EXPECT_FALSE(job.is_private);
 }
 
 TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefused) {
@@ -347,7 +352,13 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
        {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree, sql::kNewestByArchive, sql::kFindCached})
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
   EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
-  for (const char* statement : {sql::kListAll, sql::kListState, sql::kListPending, sql::kExpire, sql::kFindJob}) {
+  EXPECT_THAT(plan(sql::kAccess), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
+  EXPECT_THAT(plan(sql::kListVisible), HasSubstr("INDEX jobs_public (is_private=? AND rowid<?)"));
+  EXPECT_THAT(plan(sql::kListVisible), HasSubstr("INDEX jobs_private (owner=? AND rowid<?)"));
+  EXPECT_THAT(plan(sql::kListVisibleState), HasSubstr("INDEX jobs_public_by_state (state=? AND rowid<?)"));
+  EXPECT_THAT(plan(sql::kListVisibleState), HasSubstr("INDEX jobs_private_by_state (owner=? AND state=? AND rowid<?)"));
+  for (const char* statement : {sql::kListAll, sql::kListState, sql::kListPending, sql::kExpire, sql::kFindJob,
+                                sql::kAccess, sql::kListVisible, sql::kListVisibleState}) {
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
     EXPECT_THAT(plan(statement), Not(HasSubstr("SCAN jobs"))) << statement;
   }

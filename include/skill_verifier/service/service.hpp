@@ -82,7 +82,9 @@ struct Submission {
   bool discover = false;
   bool fresh = false;                          ///< no earlier verdict will do
   std::optional<std::string> idempotency_key;  ///< 1 to 255 printable ASCII characters, checked by submit
-  std::string request_id;                      ///< for the log
+  std::string owner;                           ///< id of the API key that submits; empty: anonymous
+  bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
+  std::string request_id;   ///< for the log
 };
 
 /// A piece of a job's log as it grows: text from `offset` on. `done` = nothing will follow.
@@ -137,6 +139,8 @@ class Service {
   /// rejected `idempotency_key_reused`. Where an earlier verdict will do, the job is completed (`original` is whose).
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
+  /// Who may see the job. The cost does not depend on whether there is one.
+  awaitable<Result<store::JobAccess>> access(std::string id);
   /// As soon as the job is final, or after `limit` (or at shutdown) as it then is.
   awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
   /// Of one of the last 4,096 jobs that ended in this life.
@@ -151,7 +155,8 @@ class Service {
   /// The job's next change of state or piece of its log after `cursor`; waits up to `limit` for one.
   awaitable<Result<EventPart>> events(std::string id, EventCursor cursor, core::Duration limit);
   /// JobStore::verdicts.
-  awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects);
+  awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                            std::optional<std::string> viewer);
   /// The service document under a quote, with the caller's nonce beneath its root. Errors: those of
   /// attest::ServiceAttestor::attest and of sandbox::Sandbox::images.
   awaitable<Result<ServiceAttestation>> attestation(std::optional<std::string> nonce);
@@ -164,8 +169,8 @@ class Service {
   awaitable<Health> health();
   /// Bytes of the packages that are kept for jobs of this life that are not final.
   std::uint64_t pack_bytes() const;
-  /// Number of all stored jobs.
-  awaitable<Result<std::uint64_t>> total();
+  /// Number of all stored jobs; for a `viewer` without the private ones of others.
+  awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
 
  private:
   struct Impl;

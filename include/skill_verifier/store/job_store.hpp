@@ -38,11 +38,13 @@ struct Job {
   std::optional<Time> started_at;
   std::optional<Time> completed_at;
   std::string skill_id;
-  std::string request;    ///< JSON text: everything the runner needs besides the pack (service/job_request.hpp)
-  bool has_pack = false;  ///< the package blob is still kept
-  std::string result;     ///< JSON text of the predecessor's `result` object, when completed
-  std::string statement;  ///< canonical bytes, when completed
-  std::string error;      ///< JSON text {code, message, hint}, when failed
+  std::string owner;        ///< id of the API key that submitted it; empty: nobody's
+  bool is_private = false;  ///< only the owner and administrators may know of it; has an owner then
+  std::string request;      ///< JSON text: everything the runner needs besides the pack (service/job_request.hpp)
+  bool has_pack = false;    ///< the package blob is still kept
+  std::string result;       ///< JSON text of the predecessor's `result` object, when completed
+  std::string statement;    ///< canonical bytes, when completed
+  std::string error;        ///< JSON text {code, message, hint}, when failed
 
   std::string tree_digest;     ///< dirHash1 of the package
   std::string archive_sha256;  ///< empty for a folder
@@ -63,6 +65,14 @@ struct JobSummary {
   Time created_at{};
   std::optional<Time> completed_at;
   std::string skill_id;
+  std::string owner;
+  bool is_private = false;
+};
+
+/// What decides who may see a job.
+struct JobAccess {
+  std::string owner;
+  bool is_private = false;
 };
 
 /// Newest first.
@@ -70,6 +80,7 @@ struct JobFilter {
   std::optional<JobState> state;
   std::size_t limit = 50;
   std::optional<std::uint64_t> before;  ///< only jobs with a smaller sequence
+  std::optional<std::string> viewer;    ///< set: without the private jobs of other owners
 };
 
 using JobCounts = std::map<JobState, std::uint64_t>;
@@ -133,18 +144,23 @@ class JobStore {
   /// Adds a job that has its outcome from the start and never had a pack. Otherwise as `insert`.
   virtual awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) = 0;
   virtual awaitable<Result<Job>> find(std::string id) = 0;
+  /// The cost does not depend on the job, nor on whether there is one.
+  virtual awaitable<Result<JobAccess>> access(std::string id) = 0;
   /// The job that the key stands for at `now`.
   virtual awaitable<Result<std::optional<KeyedJob>>> find_key(std::string owner, std::string key, Time now) = 0;
   /// Removes the keys that have expired by `now`.
   virtual awaitable<Result<void>> expire_keys(Time now) = 0;
   /// One row for each subject, a job's id or a lower-case SHA-256 (of a tree or an archive): for a digest the newest
-  /// job that was judged, else the newest. A few lookups each.
-  virtual awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects) = 0;
-  /// The newest job with that cache key that ended at `since` or later.
-  virtual awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since) = 0;
+  /// job that was judged, else the newest. A few lookups each. For a `viewer` without the private jobs of others.
+  virtual awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                             std::optional<std::string> viewer) = 0;
+  /// The newest job with that cache key that ended at `since` or later, and that `owner` may know of.
+  virtual awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) = 0;
   virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
   /// Has an entry for every state. Cost does not depend on the number of jobs.
   virtual awaitable<Result<JobCounts>> counts() = 0;
+  /// Number of the jobs that a list for `viewer` leaves out. Costs a row for each owner of private jobs.
+  virtual awaitable<Result<std::uint64_t>> count_hidden(std::string viewer) = 0;
   /// pending → running, attempt + 1. conflict when it is not pending. Survives kill -9; a power cut may undo it until
   /// the next change, and the job is pending again as every start makes it.
   virtual awaitable<Result<Job>> begin(std::string id, Time now) = 0;
