@@ -124,7 +124,7 @@ awaitable<Result<EventFramePtr>> EventStream::next_frame() {
 awaitable<Result<EventFramePtr>> EventStream::verdict_frame(service::EventCursor after) {
   EventFramePtr made;
   const std::vector<std::string> subject{id_};
-  const auto rows = co_await backend_.verdicts(subject);
+  const auto rows = co_await backend_.verdicts(subject, std::nullopt);
   if (!rows) co_return rows.error();
   // Removed meanwhile: there is nothing to tell any more.
   if (!rows->at(0)) co_return made;
@@ -140,7 +140,7 @@ awaitable<Response> Api::show_events(std::string id, Request& request) {
   auto from = parse_event_id(request.head.field("Last-Event-ID"));
   if (!from) co_return refuse(Problem(from.error()), request);
   const std::vector<std::string> subject{id};
-  const auto rows = co_await backend_.verdicts(subject);
+  const auto rows = co_await backend_.verdicts(subject, std::nullopt);
   if (!rows) co_return refuse_job(rows.error(), id, request);
   if (!rows->at(0)) co_return refuse(job_not_found(id), request);
   Response response = json_response(200, {});

@@ -19,7 +19,9 @@ Backend backend_of(service::Service& service) {
   backend.events = [&service](std::string id, service::EventCursor cursor, core::Duration limit) {
     return service.events(std::move(id), std::move(cursor), limit);
   };
-  backend.verdicts = [&service](std::vector<std::string> subjects) { return service.verdicts(std::move(subjects)); };
+  backend.verdicts = [&service](std::vector<std::string> subjects, std::optional<std::string> viewer) {
+    return service.verdicts(std::move(subjects), std::move(viewer));
+  };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };

@@ -40,7 +40,10 @@ Result<void> check_idempotency_key(const std::string& key) {
 }
 
 Result<std::string> request_digest(const Submission& submission) {
-  core::Json canonical{{"version", 1}, {"discover", submission.discover}, {"fresh", submission.fresh}};
+  core::Json canonical{{"version", 1},
+                       {"discover", submission.discover},
+                       {"fresh", submission.fresh},
+                       {"private", submission.is_private}};
   const auto add = [&canonical](const char* name, const std::optional<std::string>& value) {
     canonical[name] = value ? core::Json(*value) : core::Json(nullptr);
   };

@@ -82,7 +82,7 @@ struct Service::Impl {
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<std::optional<store::Job>>> replay(std::string owner, std::string key, std::string digest);
   core::awaitable<std::optional<store::Job>> earlier_verdict(std::shared_ptr<const JobRequest> request,
-                                                             std::string skill_id, Plan plan);
+                                                             std::string skill_id, Plan plan, std::string owner);
   core::awaitable<Result<store::Job>> insert(store::Job job, std::filesystem::path pack,
                                              std::optional<store::Job> original);
   core::awaitable<Result<void>> resume(store::JobSummary job);
@@ -190,7 +190,7 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
   if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();
-  const std::string owner;
+  const std::string owner = submission.owner;
   std::optional<store::IdempotencyUse> use;
   if (submission.idempotency_key) {
     auto work = [submission] { return request_digest(submission); };
@@ -223,7 +223,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.tree_digest = request->tree_digest;
   job.archive_sha256 = request->archive_sha256.value_or("");
   std::optional<store::Job> original;
-  if (repeats) original = co_await earlier_verdict(request, job.skill_id, std::move(*plan));
+  if (repeats) original = co_await earlier_verdict(request, job.skill_id, std::move(*plan), owner);
   job.created_at = clock.now();
   if (use) use->expires_at = job.created_at + kKeyLife;
   job.idempotency = use;
@@ -257,9 +257,10 @@ awaitable<Result<std::optional<store::Job>>> Service::Impl::replay(std::string o
 
 /// Absent also when something does not work: then the job runs.
 awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_ptr<const JobRequest> request,
-                                                                    std::string skill_id, Plan plan) {
+                                                                    std::string skill_id, Plan plan,
+                                                                    std::string owner) {
   const std::vector<std::string> subject{request->tree_digest};
-  const auto judged = co_await store.verdicts(subject);
+  const auto judged = co_await store.verdicts(subject, owner);
   if (!judged || !judged->at(0) || judged->at(0)->verdict.empty()) co_return std::nullopt;
   std::optional<sandbox::Image> image;
   if (plan.test) {
@@ -274,7 +275,7 @@ awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_
   const auto key = cache_key(skill_id, *request, plan, image, sandbox.profile(), options);
   if (!key) co_return std::nullopt;
   const core::Time now = clock.now();
-  auto found = co_await store.find_cached(*key, now - options.cache_max_age);
+  auto found = co_await store.find_cached(*key, now - options.cache_max_age, owner);
   if (!found || !*found) co_return std::nullopt;
   auto work = [this, job = std::make_shared<const store::Job>(std::move(**found)), request, now] {
     auto checked = check_cached(*job, request->tree_digest, attests, options.attestation_required);
@@ -362,7 +363,7 @@ awaitable<Result<EventPart>> Service::events(std::string id, EventCursor cursor,
     }
   }
   const std::vector<std::string> subject{id};
-  SKILL_VERIFIER_CO_TRY(const auto rows, co_await impl_->store.verdicts(subject));
+  SKILL_VERIFIER_CO_TRY(const auto rows, co_await impl_->store.verdicts(subject, std::nullopt));
   if (!rows.at(0)) co_return Error{Errc::not_found, "job_not_found", fmt::format("there is no job '{}'", id)};
   EventPart none;
   none.next = cursor;
@@ -381,8 +382,9 @@ awaitable<Result<EventPart>> Service::events(std::string id, EventCursor cursor,
   co_return part ? std::move(*part) : none;
 }
 
-awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> Service::verdicts(std::vector<std::string> subjects) {
-  co_return co_await impl_->store.verdicts(std::move(subjects));
+awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> Service::verdicts(std::vector<std::string> subjects,
+                                                                                   std::optional<std::string> viewer) {
+  co_return co_await impl_->store.verdicts(std::move(subjects), std::move(viewer));
 }
 
 std::uint64_t Service::pack_bytes() const {

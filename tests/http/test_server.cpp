@@ -70,7 +70,9 @@ http::Backend FakeBackend::calls() {
   calls.events = [this](std::string id, service::EventCursor cursor, core::Duration limit) {
     return events(std::move(id), std::move(cursor), limit);
   };
-  calls.verdicts = [this](std::vector<std::string> subjects) { return verdicts(std::move(subjects)); };
+  calls.verdicts = [this](std::vector<std::string> subjects, std::optional<std::string>) {
+    return verdicts(std::move(subjects));
+  };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };

@@ -24,7 +24,7 @@ class ClientLifeTest : public ServiceTest {
     EXPECT_TRUE(job) << job.error().message;
     return job ? *job : store::Job{};
   }
-  std::uint64_t jobs() { return *await(service_->total()); }
+  std::uint64_t jobs() { return *await(service_->total({})); }
 
   void use_cache() {
     options_.cache = true;
@@ -334,6 +334,28 @@ TEST_F(ClientLifeTest, AQuoteGoesAlongOnlyWhenItSpeaksForTheStatement) {
   EXPECT_TRUE(parse(copy.result)["attestation"]["quote"].is_string());
 }
 
+TEST_F(ClientLifeTest, APrivateVerdictIsRepeatedForItsOwnerAlone) {
+  use_cache();
+  Submission hidden;
+  hidden.skill_path = path_;
+  hidden.owner = "alice";
+  hidden.is_private = true;
+  const auto one = wait(accepted(hidden).id);
+  EXPECT_EQ(accepted(hidden).original, one.id);
+  EXPECT_EQ(wait(again().id).original, "");
+  EXPECT_EQ(sandbox_.run_requests.size(), 2u);
+}
+
+TEST_F(ClientLifeTest, KeysOfDifferentOwnersAreApart) {
+  start();
+  const auto path = make_skill();
+  auto alice = keyed(path);
+  alice.owner = "alice";
+  const auto one = accepted(alice);
+  EXPECT_NE(accepted(keyed(path)).id, one.id);
+  EXPECT_EQ(accepted(alice).id, one.id);
+}
+
 TEST_F(ClientLifeTest, AKeyCanStandForARepeatedVerdict) {
   use_cache();
   first();
@@ -434,7 +456,7 @@ TEST_F(ClientLifeTest, VerdictsAreFoundByDigest) {
   const auto job = wait(submit().id);
   const auto result = result_of(job);
   const std::string tree = result["subject"]["treeDigest"];
-  const auto rows = *await(service_->verdicts({job.id, tree, std::string(64, '0')}));
+  const auto rows = *await(service_->verdicts({job.id, tree, std::string(64, '0')}, {}));
   ASSERT_TRUE(rows[0] && rows[1]);
   EXPECT_EQ(rows[1]->id, job.id);
   EXPECT_EQ(rows[1]->verdict, "passed");

@@ -52,11 +52,12 @@ class FlakyStore final : public store::JobStore {
   }
   core::awaitable<Result<void>> expire_keys(core::Time now) override { return inner_->expire_keys(now); }
   core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(
-      std::vector<std::string> subjects) override {
-    return inner_->verdicts(std::move(subjects));
+      std::vector<std::string> subjects, std::optional<std::string> viewer) override {
+    return inner_->verdicts(std::move(subjects), std::move(viewer));
   }
-  core::awaitable<Result<std::optional<store::Job>>> find_cached(std::string key, core::Time since) override {
-    auto found = co_await inner_->find_cached(std::move(key), since);
+  core::awaitable<Result<std::optional<store::Job>>> find_cached(std::string key, core::Time since,
+                                                                 std::string owner) override {
+    auto found = co_await inner_->find_cached(std::move(key), since, std::move(owner));
     if (found && *found && tamper) tamper(**found);
     co_return found;
   }

@@ -67,13 +67,14 @@ class ClientLife : public testing::TestWithParam<Kind> {
     EXPECT_TRUE(found);
     return *found;
   }
-  std::optional<VerdictRow> verdict_of(const std::string& subject) {
-    auto rows = await(io_, store_->verdicts({subject}));
+  std::optional<VerdictRow> verdict_of(const std::string& subject, std::optional<std::string> viewer = {}) {
+    const std::vector<std::string> subjects{subject};
+    auto rows = await(io_, store_->verdicts(subjects, std::move(viewer)));
     EXPECT_TRUE(rows);
     return rows->at(0);
   }
-  std::string cached(const std::string& key, std::int64_t since = 0) {
-    auto job = await(io_, store_->find_cached(key, at(since)));
+  std::string cached(const std::string& key, std::int64_t since = 0, const std::string& owner = {}) {
+    auto job = await(io_, store_->find_cached(key, at(since), owner));
     EXPECT_TRUE(job);
     return *job ? (*job)->id : "";
   }
@@ -177,6 +178,26 @@ TEST_P(ClientLife, OnlyOutcomesWithACacheKeyAreRepeatedAndNotForEver) {
   EXPECT_EQ(cached("c2"), "");
   ASSERT_TRUE(await(io_, store_->remove(job.id)));
   EXPECT_EQ(cached("c1"), "");
+}
+
+TEST_P(ClientLife, PrivateJobsAreTheirOwnersAlone) {
+  Job hidden = keyed("k");
+  hidden.owner = "alice";
+  hidden.is_private = true;
+  hidden = judge(insert(hidden), judged("passed", "c1"));
+  for (const auto& subject : {hidden.id, kTree, kArchive}) {
+    EXPECT_TRUE(verdict_of(subject)) << "for administrators";
+    EXPECT_TRUE(verdict_of(subject, "alice"));
+    EXPECT_FALSE(verdict_of(subject, "bob"));
+    EXPECT_FALSE(verdict_of(subject, ""));
+  }
+  EXPECT_EQ(cached("c1", 0, "alice"), hidden.id);
+  EXPECT_EQ(cached("c1", 0, "bob"), "");
+  EXPECT_EQ(cached("c1"), "");
+  EXPECT_TRUE(find_key("k", 2'000, "alice"));
+  EXPECT_FALSE(find_key("k", 2'000, "bob"));
+  const Job open = judge(insert(packaged()), judged("failed"));
+  EXPECT_EQ(verdict_of(kTree, "bob")->id, open.id);
 }
 
 TEST_P(ClientLife, AJobCanBeBornFinal) {
