@@ -94,6 +94,11 @@ awaitable<Result<std::vector<Result<service::Submission>>>> Api::receive_batch(
     Request& request, std::optional<ByteBudget::Reservation>& held) {
   const std::string type = content_type_of(request);
   std::vector<Result<service::Submission>> submissions;
+  // Also without archives: its JSON is larger than that of one submission.
+  if (uploads_ >= options_.uploads)
+    co_return Error(Errc::overloaded, "too_many_uploads",
+                    "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
+  const UploadSlot slot(uploads_);
   if (type == "application/json") {
     const auto text = co_await read_text(request, kBatchJsonBytes);
     if (!text) co_return text.error();
@@ -107,10 +112,6 @@ awaitable<Result<std::vector<Result<service::Submission>>>> Api::receive_batch(
     co_return submissions;
   }
   if (type != "multipart/form-data") co_return unsupported_type(request, "application/json or multipart/form-data");
-  if (uploads_ >= options_.uploads)
-    co_return Error(Errc::overloaded, "too_many_uploads",
-                    "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
-  const UploadSlot slot(uploads_);
   const auto announced = std::min(request.head.content_length.value_or(0), options_.body_bytes);
   held = spool_budget_.try_reserve(announced, backend_.pack_bytes());
   if (!held) co_return spool_full();
