@@ -55,10 +55,10 @@ Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::st
 
 Result<void> insert_key(Database& database, const Job& job) {
   const auto& use = *job.idempotency;
-  Query expired(database, sql::kDropExpiredKey);
+  Query expired(database, sql::kDropExpiredIdempotencyKey);
   expired.bind(job.owner).bind(use.key).bind(to_column(job.created_at));
   if (auto done = expired.run(); !done) return done;
-  Query row(database, sql::kInsertKey);
+  Query row(database, sql::kInsertIdempotencyKey);
   row.bind(job.owner).bind(use.key).bind(use.request_sha256);
   row.bind(static_cast<std::int64_t>(job.sequence)).bind(to_column(use.expires_at));
   if (auto done = row.run(); !done) return done;
@@ -81,7 +81,7 @@ Result<void> finish_verdict(Database& database, std::int64_t sequence, const Job
 
 Result<std::optional<KeyedJob>> find_key(Database& database, const std::string& owner, const std::string& key,
                                          Time now) {
-  Query query(database, sql::kFindKey);
+  Query query(database, sql::kFindIdempotencyKey);
   query.bind(owner).bind(key).bind(to_column(now));
   SKILL_VERIFIER_TRY(const bool found, query.step());
   if (!found) return std::optional<KeyedJob>();
@@ -89,7 +89,7 @@ Result<std::optional<KeyedJob>> find_key(Database& database, const std::string& 
 }
 
 Result<std::int64_t> expire_keys(Database& database, Time now) {
-  Query row(database, sql::kExpireKeys);
+  Query row(database, sql::kExpireIdempotencyKeys);
   if (auto done = row.bind(to_column(now)).run(); !done) return done.error();
   return database.changes();
 }

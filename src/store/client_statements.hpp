@@ -8,16 +8,16 @@ inline constexpr const char* kInsertVerdict =
 inline constexpr const char* kFinishVerdict =
     "UPDATE verdicts SET verdict = ?, result_hash = ?, cache_key = ? WHERE sequence = ?";
 
-inline constexpr const char* kDropExpiredKey =
+inline constexpr const char* kDropExpiredIdempotencyKey =
     "DELETE FROM idempotency_keys WHERE owner = ? AND key = ? AND expires_at <= ?";
-inline constexpr const char* kInsertKey =
+inline constexpr const char* kInsertIdempotencyKey =
     "INSERT INTO idempotency_keys (owner, key, request_sha256, sequence, expires_at) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (owner, key) DO NOTHING";
-inline constexpr const char* kFindKey =
+inline constexpr const char* kFindIdempotencyKey =
     "SELECT jobs.id, request_sha256 FROM idempotency_keys JOIN jobs USING (sequence)"
     " WHERE idempotency_keys.owner = ? AND key = ? AND expires_at > ?";
 // In portions, as jobs are expired.
-inline constexpr const char* kExpireKeys =
+inline constexpr const char* kExpireIdempotencyKeys =
     "DELETE FROM idempotency_keys WHERE (owner, key) IN"
     " (SELECT owner, key FROM idempotency_keys WHERE expires_at <= ? LIMIT 256)";
 

@@ -346,8 +346,8 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
   EXPECT_THAT(plan(sql::kNewestByTree), HasSubstr("INDEX verdicts_by_tree"));
   EXPECT_THAT(plan(sql::kNewestByArchive), HasSubstr("INDEX verdicts_by_archive"));
   EXPECT_THAT(plan(sql::kFindCached), HasSubstr("INDEX verdicts_by_cache_key"));
-  EXPECT_THAT(plan(sql::kFindKey), HasSubstr("SEARCH idempotency_keys USING PRIMARY KEY"));
-  EXPECT_THAT(plan(sql::kExpireKeys), HasSubstr("INDEX idempotency_keys_by_expiry"));
+  EXPECT_THAT(plan(sql::kFindIdempotencyKey), HasSubstr("SEARCH idempotency_keys USING PRIMARY KEY"));
+  EXPECT_THAT(plan(sql::kExpireIdempotencyKeys), HasSubstr("INDEX idempotency_keys_by_expiry"));
   for (const char* statement :
        {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree, sql::kNewestByArchive, sql::kFindCached})
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
