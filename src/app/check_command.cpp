@@ -173,6 +173,29 @@ int print(const attest::CheckReport& report, bool json) {
 
 }  // namespace
 
+void refuse_empty_values(CLI::App& command) {
+  for (CLI::Option* const option : command.get_options())
+    option->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "");
+}
+
+void add_pin_options(CLI::App& command, CheckOptions& options) {
+  command.add_option("--compose", options.compose, "app-compose.json, exactly as deployed");
+  command.add_option("--compose-hash", options.compose_hash, "SHA-256 of app-compose.json");
+  command.add_option("--app-id", options.app_id, "dstack app id");
+  command.add_option("--key-provider", options.key_provider, "NAME or NAME:ID");
+  command.add_option("--os-image", options.os_image, "os_image_hash");
+  command.add_option("--measurements", options.measurements, "JSON file of allowed MRTD and RTMR0-2 sets");
+  command.add_option("--mr-config", options.mr_config, "the document whose hash MRCONFIGID is (dstack's third form)");
+  auto* const collateral =
+      command.add_option("--collateral", options.collateral, "QuoteCollateralV3 (JSON) instead of the document's own");
+  command.add_option("--pccs", options.pccs, "fetch collateral from this PCS or PCCS now")->excludes(collateral);
+  command.add_option("--at", options.at,
+                     "check as of this time (ISO 8601, UTC where it names no zone; seconds since 1970; or now)");
+  command.add_option("--accept", options.accept, "TCB statuses beside UpToDate, separated by commas, or all");
+  command.add_option("--min-evaluation", options.min_evaluation, "least tcbEvaluationDataNumber of the collateral");
+  command.add_option("--trust-root", options.trust_root, "certificate (PEM or DER) to trust instead of Intel's root");
+}
+
 void add_check_options(CLI::App& command, CheckOptions& options) {
   auto* const input = command.add_option(
       "FILE|URL", options.input,
@@ -182,27 +205,28 @@ void add_check_options(CLI::App& command, CheckOptions& options) {
   command.add_option("--event-log", options.event_log, "its event log (JSON)")->needs(quote);
   command.add_option("--vm-config", options.vm_config, "its vm_config (JSON)")->needs(quote);
   command.add_option("--package", options.package, "the skill in hand: folder or archive");
-  command.add_option("--compose", options.compose, "app-compose.json, exactly as deployed");
-  command.add_option("--compose-hash", options.compose_hash, "SHA-256 of app-compose.json");
-  command.add_option("--app-id", options.app_id, "dstack app id");
-  command.add_option("--key-provider", options.key_provider, "NAME or NAME:ID");
-  command.add_option("--os-image", options.os_image, "os_image_hash");
-  command.add_option("--measurements", options.measurements, "JSON file of allowed MRTD and RTMR0-2 sets");
-  command.add_option("--mr-config", options.mr_config, "the document whose hash MRCONFIGID is (dstack's third form)");
   command.add_option("--nonce", options.nonce, "the nonce that you gave");
-  auto* const collateral =
-      command.add_option("--collateral", options.collateral, "QuoteCollateralV3 (JSON) instead of the document's own");
-  command.add_option("--pccs", options.pccs, "fetch collateral from this PCS or PCCS now")->excludes(collateral);
-  command.add_option("--at", options.at,
-                     "check as of this time (ISO 8601, UTC where it names no zone; seconds since 1970; or now)");
-  command.add_option("--accept", options.accept, "TCB statuses beside UpToDate, separated by commas, or all");
-  command.add_option("--min-evaluation", options.min_evaluation, "least tcbEvaluationDataNumber of the collateral");
-  command.add_option("--trust-root", options.trust_root, "certificate (PEM or DER) to trust instead of Intel's root");
-  // A variable of a script that is unset must not take a demand away.
-  for (CLI::Option* const option : command.get_options())
-    option->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "");
+  add_pin_options(command, options);
+  refuse_empty_values(command);
   command.add_flag("--json", options.json, "print the report as JSON");
   command.footer("Exit status: 0 valid, 1 invalid, 2 incomplete, 3 an input could not be read, 64 usage.");
+}
+
+Result<attest::Expectations> read_expectations(const CheckOptions& options, core::Time now) {
+  SKILL_VERIFIER_TRY(auto expected, read_pins(options, now));
+  SKILL_VERIFIER_TRY_VOID(read_files(options, expected));
+  return expected;
+}
+
+Result<attest::CheckReport> check_document(const std::string& text, Expectations expected, const std::string& pccs,
+                                           core::Time now) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  const auto evidence = attest::parse_evidence(text);
+  if (!evidence) return attest::unreadable(evidence.error(), seconds);
+  if (!pccs.empty() && evidence->quote) {
+    SKILL_VERIFIER_TRY(expected.collateral, fetch_collateral(*evidence->quote, pccs));
+  }
+  return attest::check(*evidence, expected, seconds);
 }
 
 int check_command(const CheckOptions& options) {

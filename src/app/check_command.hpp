@@ -4,6 +4,7 @@
 #include <string>
 
 #include "skill_verifier/attest/check.hpp"
+#include "skill_verifier/core/clock.hpp"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library's name
 class App;
@@ -20,6 +21,17 @@ struct CheckOptions {
   bool json = false;
 };
 void add_check_options(CLI::App& command, CheckOptions& options);
+/// Only what the caller knows from elsewhere: --compose, --measurements, --trust-root and so on.
+void add_pin_options(CLI::App& command, CheckOptions& options);
+/// For the options so far: a variable of a script that is unset must not take a demand away.
+void refuse_empty_values(CLI::App& command);
+/// What the options pin, their files read; `input` may be the URL that the document comes from. Errors:
+/// invalid_argument `usage`, and those of read_input and package_digests.
+Result<attest::Expectations> read_expectations(const CheckOptions& options, core::Time now);
+/// The report on a document in hand, which a service may have written as it liked; `pccs` (may be empty) is asked for
+/// collateral. Errors: those of fetch_collateral.
+Result<attest::CheckReport> check_document(const std::string& text, attest::Expectations expected,
+                                           const std::string& pccs, core::Time now);
 
 /// Exit codes of `check` beside the program's own.
 enum CheckExit : int { exit_valid = 0, exit_invalid = 1, exit_incomplete = 2 };

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/scratch.hpp"
 #include "skill_verifier/attest/collateral_client.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -23,26 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kEndOf9999 = 253'402'300'799;
-
-/// A folder that is gone when its user is.
-class Scratch {
- public:
-  Scratch() {
-    std::error_code error;
-    path_ = (fs::temp_directory_path(error) / "skill-verifier-check-XXXXXX").string();
-    if (error || mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Result<std::string> read_stream(std::istream& in, const std::string& name, std::size_t limit) {
   std::string text;

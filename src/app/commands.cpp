@@ -9,6 +9,8 @@
 #include <iterator>
 
 #include "app/check_command.hpp"
+#include "app/client_commands.hpp"
+#include "app/completion.hpp"
 #include "app/program.hpp"
 
 namespace skill_verifier::app {
@@ -102,6 +104,13 @@ int run_program(int argc, char** argv) {
                    "lowest severity that fails: critical (default), high, medium, low, never");
   scan->footer("Exit status: 0 nothing of that severity, 1 something, 3 a path could not be read.");
 
+  const ClientCommands client(app);
+  CLI::App* completion = app.add_subcommand("completion", "print a completion script for a shell");
+  std::string shell;
+  completion->add_option("SHELL", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("bash: source <(skill-verifier completion bash)");
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -117,6 +126,8 @@ int run_program(int argc, char** argv) {
   if (check->parsed()) return check_command(check_options);
   if (inspect->parsed()) return inspect_command(inspect_options);
   if (scan->parsed()) return scan_command(scan_options);
+  if (const auto exit_code = client.run()) return *exit_code;
+  if (completion->parsed()) std::fputs(completion_script(app, shell).c_str(), stdout);
   if (version->parsed()) std::printf("%s\n", program_name().c_str());
   return exit_ok;
 }

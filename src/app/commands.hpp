@@ -8,7 +8,15 @@
 namespace skill_verifier::app {
 
 /// Exit codes of the program.
-enum Exit : int { exit_ok = 0, exit_failed = 1, exit_untested = 2, exit_error = 3, exit_usage = 64, exit_config = 78 };
+enum Exit : int {
+  exit_ok = 0,
+  exit_failed = 1,
+  exit_untested = 2,
+  exit_error = 3,
+  exit_unfinished = 75,
+  exit_usage = 64,
+  exit_config = 78
+};
 
 /// What the command line said about configuration.
 struct ConfigSource {

@@ -96,6 +96,11 @@ std::vector<Setting> environment_settings(const std::function<const char*(const 
   return settings;
 }
 
+/// What the client's commands read may stand in the same environment.
+static bool is_client_variable(std::string_view name) {
+  return name == "SKILL_VERIFIER_SERVER" || name == "SKILL_VERIFIER_API_KEY" || name == "SKILL_VERIFIER_API_KEY_FILE";
+}
+
 std::vector<std::string> environment_faults(const char* const* environment) {
   constexpr std::string_view kPrefix = "SKILL_VERIFIER_";
   std::vector<std::string> variables;
@@ -106,7 +111,7 @@ std::vector<std::string> environment_faults(const char* const* environment) {
   for (; *environment != nullptr; ++environment) {
     const std::string_view entry(*environment);
     const std::string_view name = entry.substr(0, entry.find('='));
-    if (!name.starts_with(kPrefix) || name.starts_with("SKILL_VERIFIER_TEST_")) continue;
+    if (!name.starts_with(kPrefix) || name.starts_with("SKILL_VERIFIER_TEST_") || is_client_variable(name)) continue;
     if (std::find(known.begin(), known.end(), name) != known.end() || is_service_link(name)) continue;
     faults.push_back(fmt::format("environment variable {}: unknown; the nearest known one is {}", core::shorten(name),
                                  core::nearest(name, known)));

@@ -1,5 +1,6 @@
 #include "scan/shell.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <map>
@@ -78,6 +79,10 @@ class Normaliser {
     } else if (c == '#' && !loose_ && (out_.text.empty() || out_.text.back() == ' ')) {
       const auto end = text_.text.find('\n', at_);
       at_ = end == std::string_view::npos ? text_.size() : end;
+    } else if (c == ';' || c == '&' || c == '|') {
+      remember_assignment();
+      take();
+      segment_ = out_.text.size();
     } else if (c == '/' && (out_.text.empty() || !is_word(out_.text.back())) && skip_program_folder()) {
     } else {
       take();
@@ -271,10 +276,13 @@ class Normaliser {
     }
     out_.text.clear();
     out_.origin.clear();
+    segment_ = 0;
   }
 
   void remember_assignment() {
-    std::string_view line = out_.text;
+    std::string_view line = std::string_view(out_.text).substr(std::min(segment_, out_.text.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    line = line.substr(0, line.find_last_not_of(' ') + 1);
     if (line.starts_with("export ")) line.remove_prefix(7);
     const auto equals = line.find('=');
     if (equals == 0 || equals == std::string_view::npos || equals > 40 || line.size() - equals > kMaxValue) return;
@@ -283,7 +291,7 @@ class Normaliser {
     }
     const std::string_view value = line.substr(equals + 1);
     if (value.empty() || value.find("$(") != std::string_view::npos || variables_.size() >= kMaxVariables) return;
-    variables_[std::string(line.substr(0, equals))] = std::string(value.substr(0, value.find(" ; ")));
+    variables_[std::string(line.substr(0, equals))] = std::string(value);
   }
 
   const Language language_;
@@ -293,6 +301,7 @@ class Normaliser {
   MappedView text_;
   std::size_t at_ = 0;
   Mapped out_;
+  std::size_t segment_ = 0;  ///< where the command that is being read begins in out_
   std::map<std::string, std::string> variables_;
   std::size_t budget_ = 256u << 10;  ///< of bytes that variables may become, lest a short text grow without bound
 };

@@ -55,6 +55,12 @@ TEST(Image, ServesAsAnUnprivilegedUserOnAReadOnlyRoot) {
   if (!has_image()) GTEST_SKIP() << "the engine has no image skill-verifier:dev (./dev image builds it)";
   const ServiceContainer service;
   EXPECT_EQ(service.exec({"id", "-u"}), "10001\n");
+  const std::string status = service.exec({"cat", "/proc/1/status"});
+  for (const std::string set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"})
+    EXPECT_NE(status.find(set + ":\t0000000000000000\n"), std::string::npos) << status;
+  EXPECT_NE(status.find("NoNewPrivs:\t1\n"), std::string::npos) << status;
+  EXPECT_NE(status.find("Seccomp:\t2\n"), std::string::npos) << status;
+  EXPECT_NE(service.exec({"sh", "-c", "touch /usr/x 2>&1; true"}).find("Read-only"), std::string::npos);
   service.exec({"curl", "-fsS", "--retry", "60", "--retry-delay", "1", "--retry-connrefused", "-o", "/dev/null",
                 "http://127.0.0.1:3000/health"});
   service.exec({"sh", "-c",

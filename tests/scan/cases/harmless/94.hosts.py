@@ -1,0 +1,3 @@
+import os, paramiko
+cfg = paramiko.SSHConfig.from_path(os.path.expanduser('~/.ssh/config'))
+print(cfg.lookup('nas'))
