@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::seconds kHeartbeat{15};
 constexpr std::size_t kFramesSwept = 256;
 constexpr std::size_t kMaxId = 64;
-constexpr std::string_view kEnd = "end";
+constexpr std::string_view kEnd = ".end";
 
 std::string event_text(std::string_view name, const service::EventCursor& next, bool last, std::string_view data) {
   return fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event_id(next, last), name, data);
@@ -52,7 +52,7 @@ void EventFrames::keep(const std::string& place, const EventFramePtr& frame) {
 }
 
 std::string event_id(const service::EventCursor& cursor, bool last) {
-  return fmt::format("{}.{}.{}{}", cursor.life, cursor.marks, cursor.offset, last ? ".end" : "");
+  return fmt::format("{}.{}.{}{}", cursor.life, cursor.marks, cursor.offset, last ? kEnd : "");
 }
 
 Result<LastEvent> parse_event_id(std::string_view text) {
@@ -69,7 +69,7 @@ Result<LastEvent> parse_event_id(std::string_view text) {
   if (!take_number(text, event.cursor.marks) || !take_dot(text) || !take_number(text, event.cursor.offset))
     return invalid;
   if (event.cursor.offset > INT64_MAX - 1) return invalid;
-  event.last = take_dot(text) && text == kEnd;
+  event.last = text == kEnd;
   if (event.last) text = {};
   return text.empty() ? Result<LastEvent>(std::move(event)) : invalid;
 }
