@@ -159,8 +159,8 @@ void add_service_keys(std::vector<Key>& keys) {
   add("cache.enabled", boolean([](Config& c) -> auto& { return c.service.cache; }));
   add("cache.max_age",
       duration<std::chrono::seconds>(1s, 24h * 365, [](Config& c) -> auto& { return c.service.cache_max_age; }));
-  add("cache.failed_max_age",
-      duration<std::chrono::seconds>(0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
+  add("cache.failed_max_age", duration<std::chrono::seconds>(
+                                  0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
   add("checks.flagged", apply_flagged);
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
