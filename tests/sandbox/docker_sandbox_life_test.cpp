@@ -94,7 +94,8 @@ TEST_F(DockerSandboxLifeTest, NeedsNoMoreDescriptorsWithEveryRun) {
     // The first runs fill the pool of idle connections.
     if (i == 9) before = open_files();
   }
-  EXPECT_LE(open_files(), before);
+  // How many connections are kept idle differs by a few; what leaks, leaks with every run.
+  EXPECT_LT(open_files(), before + 8);
 }
 
 TEST_F(DockerSandboxLifeTest, RemovesWhatAnEarlierLifeLeft) {
