@@ -53,7 +53,7 @@ TEST_F(DockerSandboxTest, RunsAsNobodyInTheSkillFolder) {
 
 TEST_F(DockerSandboxTest, HasLoopbackAndNothingElse) {
   const auto result =
-      must_run(shell("tail -n +3 /proc/net/dev | cut -d: -f1; (echo answer | nc -l -p 8000 &);"
+      must_run(shell("tail -n +3 /proc/net/dev | cut -d: -f1; echo answer >/tmp/answer; (nc -l -p 8000 </tmp/answer &);"
                      "until nc 127.0.0.1 8000 2>/dev/null </dev/null; do :; done; nc 192.0.2.1 80"));
   EXPECT_EQ(result.out.text(), "    lo\nanswer\n");
   EXPECT_THAT(result.err.text(), HasSubstr("Network is unreachable"));
