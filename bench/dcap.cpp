@@ -11,6 +11,7 @@
 #include "figure.hpp"
 #include "skill_verifier/dcap/verify.hpp"
 #include "stats.hpp"
+#include "support/paths.hpp"
 #include "test_pki/world.hpp"
 
 namespace skill_verifier::bench {
@@ -44,7 +45,7 @@ void write_text(const fs::path& file, std::string_view text) {
 
 /// A genuine quote where the fixtures are, otherwise one of our own in the same shape.
 Sample sample() {
-  const fs::path folder = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap";
+  const fs::path folder = test::shared_fixtures() / "dcap";
   const fs::path quote = folder / "quotes" / "tdx_v4_b0c06f_a.bin";
   if (!fs::exists(quote)) {
     const auto world = test_pki::make_world();
@@ -117,10 +118,10 @@ std::optional<double> measure_dcap_qvl(const Setup& setup, const Sample& sample)
   write_text(folder.path() / "quote.bin", core::as_text(sample.quote));
   write_text(folder.path() / "collateral.json", sample.collateral);
   write_text(folder.path() / "root.der", core::as_text(sample.root.der));
-  Process node(
-      {"/bin/sh", std::string(SKILL_VERIFIER_SOURCE_DIR) + "/bench/dcap_qvl.sh", SKILL_VERIFIER_DCAP_QVL_DIR,
-       folder.path().string(), std::to_string(sample.now), std::to_string(setup.quick ? kQuickRounds : kRounds)},
-      folder.path() / "log");
+  Process node({"/bin/sh", (test::source_dir() / "bench" / "dcap_qvl.sh").string(),
+                (test::binary_dir() / "tests" / "interop" / "dcap_qvl").string(), folder.path().string(),
+                std::to_string(sample.now), std::to_string(setup.quick ? kQuickRounds : kRounds)},
+               folder.path() / "log");
   const int status = node.wait();
   if (status == kSkipped) return std::nullopt;
   const auto line = node.log_line("microseconds=");

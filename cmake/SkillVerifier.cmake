@@ -49,10 +49,8 @@ function(skill_verifier_test name)
     set(ARG_LABEL unit)
   endif()
   add_executable(${name}_tests ${ARG_SOURCES})
-  target_link_libraries(${name}_tests PRIVATE skill_verifier_options ${ARG_DEPENDS} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name}_tests PRIVATE skill_verifier_options ${ARG_DEPENDS} skill_verifier_paths GTest::gmock GTest::gtest GTest::gtest_main)
   target_include_directories(${name}_tests PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-  target_compile_definitions(${name}_tests PRIVATE
-    SKILL_VERIFIER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SKILL_VERIFIER_BINARY_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
 endfunction()
 

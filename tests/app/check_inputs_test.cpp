@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "app/check_output.hpp"
+#include "support/paths.hpp"
 #include "support/pccs_stub.hpp"
 #include "support/scripted_server.hpp"
 #include "test_pki/world.hpp"
@@ -162,7 +163,7 @@ TEST(ReadInput, HasALimitAndNamesWhatCannotBeRead) {
 }
 
 TEST(PackageDigests, AreTheSameForAFolderAndLeaveNothingBehind) {
-  const auto example = fs::path(SKILL_VERIFIER_SOURCE_DIR) / "examples" / "hello-world";
+  const auto example = test::source_dir() / "examples" / "hello-world";
   const auto digests = package_digests(example.string());
   ASSERT_TRUE(digests) << digests.error().message;
   EXPECT_EQ(digests->tree_digest.size(), 64u);

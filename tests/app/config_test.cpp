@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "support/paths.hpp"
+
 namespace skill_verifier::app {
 namespace {
 
@@ -26,7 +28,7 @@ std::string fault_of(std::string_view yaml) {
 }
 
 std::string example_text() {
-  std::ifstream file(std::string(SKILL_VERIFIER_SOURCE_DIR) + "/config/skill-verifier.example.yaml");
+  std::ifstream file(test::source_dir() / "config/skill-verifier.example.yaml");
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 

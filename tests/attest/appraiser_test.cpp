@@ -10,6 +10,7 @@
 #include "skill_verifier/core/ids.hpp"
 #include "support/await.hpp"
 #include "support/fake_clock.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::attest {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap";
+const fs::path kFixtures = skill_verifier::test::shared_fixtures() / "dcap";
 constexpr core::Time kRecorded{std::chrono::seconds(1'751'624'191)};
 
 std::string read(const fs::path& file) {

@@ -7,6 +7,7 @@
 
 #include "attest/check_world.hpp"
 #include "skill_verifier/core/clock.hpp"
+#include "support/paths.hpp"
 
 // Genuine evidence under Intel's own root: dstack's published fixtures.
 namespace skill_verifier::attest {
@@ -36,8 +37,7 @@ class CheckFixtures : public testing::Test {
     return evidence ? check(*evidence, expected, 0) : unreadable(evidence.error(), 0);
   }
 
-  static inline const std::filesystem::path kFolder =
-      std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dstack";
+  static inline const std::filesystem::path kFolder = skill_verifier::test::shared_fixtures() / "dstack";
 };
 
 TEST_F(CheckFixtures, AGenuineQuoteWithItsLogIsValidAndNotSimulated) {

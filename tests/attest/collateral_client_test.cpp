@@ -12,6 +12,7 @@
 #include "attest/pcs_answer.hpp"
 #include "support/await.hpp"
 #include "support/fake_clock.hpp"
+#include "support/paths.hpp"
 #include "support/pccs_stub.hpp"
 
 namespace skill_verifier::attest {
@@ -25,7 +26,7 @@ using skill_verifier::test::Reply;
 using skill_verifier::test::ScriptedServer;
 using testing::HasSubstr;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap";
+const fs::path kFixtures = skill_verifier::test::shared_fixtures() / "dcap";
 constexpr auto kTcb = "GET /tdx/certification/v4/tcb";
 constexpr auto kQe = "GET /tdx/certification/v4/qe/identity";
 constexpr auto kPckCrl = "GET /sgx/certification/v4/pckcrl";

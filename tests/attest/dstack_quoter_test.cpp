@@ -11,6 +11,7 @@
 #include "attest/quote_samples.hpp"
 #include "skill_verifier/attest/quoter.hpp"
 #include "support/await.hpp"
+#include "support/paths.hpp"
 #include "support/scripted_server.hpp"
 
 namespace skill_verifier::attest {
@@ -28,7 +29,7 @@ using test::filled;
 using test::get_quote_answer;
 using testing::HasSubstr;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures";
+const fs::path kFixtures = skill_verifier::test::shared_fixtures();
 
 /// Quotes whatever it is asked for.
 Reply honest(const ReceivedRequest& request) {

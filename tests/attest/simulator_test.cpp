@@ -23,6 +23,7 @@
 #include "skill_verifier/net/http_client.hpp"
 #include "support/await.hpp"
 #include "support/fake_clock.hpp"
+#include "support/paths.hpp"
 #include "test_pki/key.hpp"
 
 namespace skill_verifier::attest {
@@ -35,7 +36,7 @@ using nlohmann::json;
 using skill_verifier::test::await;
 using testing::HasSubstr;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures";
+const fs::path kFixtures = skill_verifier::test::shared_fixtures();
 
 json read_json(const fs::path& path) {
   std::ifstream file(path);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "skill_verifier/core/json.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::attest {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using core::Json;
 
 std::string vector_text(const std::string& name) {
-  std::ifstream file(std::string(SKILL_VERIFIER_SOURCE_DIR) + "/tests/attest/vectors/" + name + "/statement.json");
+  std::ifstream file(skill_verifier::test::source_dir() / ("tests/attest/vectors/" + name + "/statement.json"));
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

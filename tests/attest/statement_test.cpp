@@ -8,6 +8,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "support/paths.hpp"
+
 namespace skill_verifier::attest {
 namespace {
 
@@ -16,8 +18,8 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const fs::path kVectors = fs::path(SKILL_VERIFIER_SOURCE_DIR) / "tests" / "attest" / "vectors";
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures";
+const fs::path kVectors = skill_verifier::test::source_dir() / "tests" / "attest" / "vectors";
+const fs::path kFixtures = skill_verifier::test::shared_fixtures();
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -6,12 +6,12 @@
 
 #include "dcap-cases/cases.hpp"
 #include "skill_verifier/dcap/verify.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::dcap {
 namespace {
 
-const std::filesystem::path kCases =
-    std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap" / "cases.json";
+const std::filesystem::path kCases = test::shared_fixtures() / "dcap" / "cases.json";
 
 TEST(VerifyCases, AllAgreeInVerdictCodeStatusAndAdvisories) {
   if (!std::filesystem::exists(kCases)) GTEST_SKIP() << "no fixtures beside the source tree";

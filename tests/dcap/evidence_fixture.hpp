@@ -12,11 +12,11 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/dcap/evidence_bundle.hpp"
 #include "skill_verifier/dcap/measurements.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::dcap {
 
-inline const std::filesystem::path kDstackFixtures =
-    std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dstack";
+inline const std::filesystem::path kDstackFixtures = test::shared_fixtures() / "dstack";
 
 inline std::string fixture_text(const std::string& name) {
   std::ifstream file(kDstackFixtures / name, std::ios::binary);

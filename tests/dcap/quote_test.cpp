@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "support/paths.hpp"
 #include "test_pki/quote.hpp"
 
 namespace skill_verifier::dcap {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures";
+const fs::path kFixtures = test::shared_fixtures();
 
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -9,6 +9,7 @@
 
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/dcap/verify.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::dcap {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const fs::path kFixtures = fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dstack";
+const fs::path kFixtures = test::shared_fixtures() / "dstack";
 
 std::string read(const std::string& name) {
   std::ifstream file(kFixtures / name, std::ios::binary);

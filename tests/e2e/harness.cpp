@@ -14,6 +14,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "support/paths.hpp"
+
 namespace skill_verifier::e2e {
 namespace {
 
@@ -50,7 +52,7 @@ pid_t spawn(const std::vector<std::string>& argv, const std::map<std::string, st
   if (pid != 0) return pid;
   for (const auto& [name, value] : env)
     setenv(name.c_str(), value.c_str(), 1);
-  if (chdir(SKILL_VERIFIER_SOURCE_DIR) != 0) _exit(127);
+  if (chdir(test::source_dir().c_str()) != 0) _exit(127);
   const int nothing = open("/dev/null", O_RDONLY);
   dup2(nothing, 0);
   dup2(out, 1);
@@ -62,10 +64,10 @@ pid_t spawn(const std::vector<std::string>& argv, const std::map<std::string, st
 }  // namespace
 
 fs::path source_dir() {
-  return SKILL_VERIFIER_SOURCE_DIR;
+  return test::source_dir();
 }
 fs::path program(const std::string& name) {
-  return fs::path(SKILL_VERIFIER_BINARY_DIR) / "bin" / name;
+  return test::binary_dir() / "bin" / name;
 }
 
 TempDir::TempDir() {

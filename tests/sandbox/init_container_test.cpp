@@ -14,6 +14,7 @@
 #include "sandbox/container_engine.hpp"
 #include "sandbox/container_spec.hpp"
 #include "sandbox/pack_builder.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::testing_support {
 namespace {
@@ -73,7 +74,7 @@ class InitContainer : public testing::Test {
     const char* host = std::getenv("SKILL_VERIFIER_TEST_DOCKER_HOST");
     if (host == nullptr || !fs::exists(kBusybox)) return;
     engine_ = new ContainerEngine(host);
-    const fs::path built = fs::path(SKILL_VERIFIER_BINARY_DIR) / "bin";
+    const fs::path built = test::binary_dir() / "bin";
     const auto probe = bytes_of(built / "skill-verifier-hostile-probe");
     const auto empty = std::string();
     std::vector<ContainerEngine::ImageFile> files{

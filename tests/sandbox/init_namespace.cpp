@@ -15,6 +15,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "support/paths.hpp"
+
 namespace skill_verifier::testing_support {
 namespace {
 
@@ -96,7 +98,7 @@ RootFolder::RootFolder() {
        {"awk", "cat", "chmod", "cp",     "dd", "env", "head", "id",    "kill", "ln", "ls",     "mkdir",
         "mv",  "od",  "ps",    "printf", "rm", "seq", "sh",   "sleep", "stat", "tr", "setsid", "yes"})
     fs::create_symlink("busybox", path_ / "bin" / applet);
-  fs::copy_file(fs::path(SKILL_VERIFIER_BINARY_DIR) / "bin" / "skill-verifier-init", path_ / "skill-verifier-init");
+  fs::copy_file(test::binary_dir() / "bin" / "skill-verifier-init", path_ / "skill-verifier-init");
   fs::permissions(path_ / "skill-verifier-init", fs::perms(0755));
   const int null = ::open((path_ / "dev/null").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
   ::close(null);

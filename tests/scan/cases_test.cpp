@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "scan/scan_fixture.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::scan {
 namespace {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 /// Texts written to try the rules as a whole: attacks in many spellings, and their honest neighbours.
 void expect_flagged(const std::string& folder, bool flagged) {
   std::size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(SKILL_VERIFIER_SOURCE_DIR) / "tests/scan/cases" / folder)) {
+  for (const auto& entry : fs::directory_iterator(skill_verifier::test::source_dir() / "tests/scan/cases" / folder)) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     // `45.md` is a SKILL.md, `45.setup.py` a setup.py.

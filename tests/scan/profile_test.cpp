@@ -11,6 +11,7 @@
 #include "scan/pattern_set.hpp"
 #include "scan/scan_fixture.hpp"
 #include "skill_verifier/scan/format.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::scan {
 namespace {
@@ -64,7 +65,7 @@ TEST(LoadProfile, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(StandardProfile, ListsEveryRuleFileOfTheRepository) {
-  const std::filesystem::path folder = std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR) / "profiles";
+  const std::filesystem::path folder = skill_verifier::test::source_dir() / "profiles";
   std::set<std::string> on_disk{"standard-v1.yaml"}, embedded;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "rules"))
     on_disk.insert("rules/" + entry.path().filename().string());

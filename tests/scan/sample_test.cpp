@@ -7,6 +7,7 @@
 #include <set>
 
 #include "scan/scan_fixture.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::scan {
 namespace {
@@ -22,7 +23,7 @@ std::string text_of(const fs::path& path) {
 class Sample : public testing::Test {
  protected:
   void SetUp() override {
-    const fs::path root = fs::path(SKILL_VERIFIER_SOURCE_DIR) / ".." / "shared" / "fixtures" / "wild";
+    const fs::path root = skill_verifier::test::shared_fixtures() / "wild";
     if (!fs::exists(root)) GTEST_SKIP() << "the sample is not here: " << root;
     for (const char* half : {"malicious", "unlabelled"}) {
       for (const auto& entry : fs::directory_iterator(root / half)) {

@@ -6,6 +6,7 @@
 
 #include "service/policy_document.hpp"
 #include "service/service_fixture.hpp"
+#include "support/paths.hpp"
 #include "test_pki/quote.hpp"
 
 namespace skill_verifier::service {
@@ -261,8 +262,7 @@ TEST(PolicyDocument, ChangesWithEveryRule) {
   }
 }
 
-const std::filesystem::path kFixtures =
-    std::filesystem::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures" / "dcap";
+const std::filesystem::path kFixtures = test::shared_fixtures() / "dcap";
 
 /// Intel's own certificates around a quote that somebody changed, at a time when they were valid.
 class ForgedQuoteTest : public JobCollateralTest {

@@ -6,6 +6,7 @@
 
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/service/webhooks.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::service {
 namespace {
@@ -22,7 +23,7 @@ std::string joined(const Json& secrets) {
 
 /// tests/interop/webhooks lets the reference library sign the same vectors.
 TEST(SignWebhook, AgreesWithTheReferenceVectors) {
-  std::ifstream file(std::string(SKILL_VERIFIER_SOURCE_DIR) + "/tests/service/webhook_vectors.json");
+  std::ifstream file(test::source_dir() / "tests/service/webhook_vectors.json");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const auto vectors = core::parse_json(text);
   ASSERT_TRUE(vectors) << vectors.error().message;

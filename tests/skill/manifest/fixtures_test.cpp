@@ -8,6 +8,7 @@
 #include "skill/manifest/reading.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/skill/lint.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::skill::manifest {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path fixtures() {
-  return fs::path(SKILL_VERIFIER_SOURCE_DIR).parent_path() / "shared" / "fixtures";
+  return test::shared_fixtures();
 }
 
 std::string slurp(const fs::path& path) {
