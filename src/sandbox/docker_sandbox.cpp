@@ -23,6 +23,7 @@
 #include "sandbox/retirement.hpp"
 #include "sandbox/seccomp_profile.hpp"
 #include "sandbox/test_runner.hpp"
+#include "sandbox/toolbox.hpp"
 #include "sandbox/uninterrupted.hpp"
 #include "sandbox/warm_pool.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -133,9 +134,7 @@ class DockerSandbox final : public Sandbox {
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink,
                                         LruIndex::Lease lease);
-  awaitable<Result<Image>> find_toolbox();
   awaitable<Result<ExamineResult>> examine_from(Image image, ExamineRequest request);
-  SeriesCommand series_command(const ExamineRequest::Command& command, const Image& image, const Limits& limits) const;
   WarmPool::Workshop workshop();
   WarmPool::Wanted pooled(std::string image_id, std::string name, const Limits& limits) const;
   awaitable<void> announce_runtimes();
@@ -418,39 +417,9 @@ awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRe
   co_return result;
 }
 
-awaitable<Result<Image>> DockerSandbox::find_toolbox() {
-  if (options_.toolbox.empty()) co_return Error{Errc::not_found, "image_missing", "no toolbox image is configured"};
-  auto details = co_await engine_.inspect_image(options_.toolbox);
-  if (!details && details.error().id == "image_missing")
-    co_return Error{Errc::not_found, "image_missing",
-                    fmt::format("image {} is not in the Docker Engine", core::shorten(options_.toolbox)),
-                    "load it, or build it with tools/base-images.sh"};
-  if (!details) co_return details.error();
-  if (!details->volumes.empty())
-    co_return Error{Errc::rejected, "image_not_allowed",
-                    fmt::format("image {} declares a volume, which would be writable and without a size limit",
-                                core::shorten(options_.toolbox))};
-  Image image;
-  image.reference = options_.toolbox;
-  image.id = std::move(details->id);
-  image.env = std::move(details->env);
-  co_return image;
-}
-
-SeriesCommand DockerSandbox::series_command(const ExamineRequest::Command& command, const Image& image,
-                                            const Limits& limits) const {
-  SeriesCommand made;
-  made.argv = command.spec.argv;
-  made.env = command_environment(image.env, command.spec.env);
-  made.timeout = std::clamp(command.spec.timeout, kShortestTimeout, std::max(limits.max_timeout, kShortestTimeout));
-  made.kept_bytes = std::min<std::uint64_t>(command.kept, init::kMaxKept);
-  made.watch = command.watch;
-  return made;
-}
-
 awaitable<Result<ExamineResult>> DockerSandbox::examine(ExamineRequest request) {
   const auto running = activity_.begin();
-  SKILL_VERIFIER_CO_TRY(const auto image, co_await find_toolbox());
+  SKILL_VERIFIER_CO_TRY(const auto image, co_await find_toolbox(engine_, options_.toolbox));
   auto result = co_await examine_from(image, request);
   if (result || result.error().id != "image_missing") co_return result;
   // Somebody tidied the engine up since the image with our init in it was made.
@@ -466,8 +435,7 @@ awaitable<Result<ExamineResult>> DockerSandbox::examine_from(Image image, Examin
   job.conversation = conversation_of(CommandSpec{}, image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.series_limit = request.limit;
-  for (const auto& command : request.commands)
-    job.conversation.series.push_back(series_command(command, image, request.limits));
+  job.conversation.series = series_of(request, image);
   auto ran = co_await tests_.run_any(std::move(job), std::move(wanted));
   if (!ran.result) co_return as_lost(ran.result.error());
   ExamineResult result;

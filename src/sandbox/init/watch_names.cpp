@@ -51,7 +51,7 @@ std::string_view next_word(std::string_view& line) {
   const auto begin = std::min(line.find_first_not_of(' '), line.size());
   line.remove_prefix(begin);
   const auto end = std::min(line.find(' '), line.size());
-  const std::string_view word(line.data(), end);
+  const std::string_view word = line.substr(0, end);
   line.remove_prefix(end);
   return word;
 }
@@ -68,7 +68,7 @@ std::optional<std::uint64_t> number_of(std::string_view word) {
 
 std::string_view next_line(std::string_view& text) {
   const auto end = std::min(text.find('\n'), text.size());
-  const std::string_view line(text.data(), end);
+  const std::string_view line = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
   return line;
 }
@@ -130,7 +130,7 @@ std::string normal_path(std::string_view path) {
   std::vector<std::string_view> parts;
   while (!path.empty()) {
     const auto end = std::min(path.find('/'), path.size());
-    const std::string_view part(path.data(), end);
+    const std::string_view part = path.substr(0, end);
     path.remove_prefix(std::min(end + 1, path.size()));
     if (part.empty() || part == ".") continue;
     if (part != "..")
