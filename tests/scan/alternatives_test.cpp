@@ -27,8 +27,8 @@ bool finds(const Profile& profile, const Example& example) {
   const auto report = scan(source_of(example.file, text), profile);
   const Severity full = profile.checks().front().severity;
   return report && std::ranges::any_of(report->rows, [&](const Row& row) {
-    return row.outcome != Outcome::passed && row.severity == full;
-  });
+           return row.outcome != Outcome::passed && row.severity == full;
+         });
 }
 
 TEST(EveryAlternative, HasAnExampleThatOnlyItNeedsToFind) {
@@ -41,9 +41,9 @@ TEST(EveryAlternative, HasAnExampleThatOnlyItNeedsToFind) {
       const auto profile = narrowed(root, rule, i);
       ASSERT_TRUE(profile) << file.path << ": " << profile.error().message;
       const auto& examples = profile->checks().front().examples;
-      EXPECT_TRUE(std::ranges::any_of(examples, [&](const Example& example) {
-        return example.hit && finds(*profile, example);
-      })) << file.path << ", alternative " << i + 1 << ": no example is found by it";
+      EXPECT_TRUE(std::ranges::any_of(examples,
+                                      [&](const Example& example) { return example.hit && finds(*profile, example); }))
+          << file.path << ", alternative " << i + 1 << ": no example is found by it";
     }
   }
   EXPECT_GT(alternatives, 100U);
