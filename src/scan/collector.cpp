@@ -101,6 +101,22 @@ void Collector::skip(std::string_view prefix, std::string why) {
   skipped_.emplace_back(prefix, std::move(why));
 }
 
+void Collector::skip_file(std::string_view short_id, std::string_view file, std::string why) {
+  const auto check = rules_.check_index(short_id);
+  if (!check) return;
+  if (rows_[*check].size() >= kMaxRowsPerCheck) {
+    ++more_[*check];
+    return;
+  }
+  Row row;
+  row.check = rules_.checks[*check].id;
+  row.outcome = Outcome::skipped;
+  row.severity = rules_.checks[*check].severity;
+  row.file = std::string(file);
+  row.note = std::move(why);
+  rows_[*check].push_back(std::move(row));
+}
+
 bool Collector::is_allowed(std::string_view id, const std::vector<std::string>& allows) const {
   const std::string_view short_id = id.substr(id.find('/') + 1);
   return std::ranges::any_of(allows, [&](const std::string& allow) { return allow == id || allow == short_id; });

@@ -32,6 +32,8 @@ class Collector {
   void add(std::string_view short_id, const FileText& file, std::uint32_t begin, std::uint32_t end, std::string note);
   /// Checks whose id begins so were not done; nothing where they have hits.
   void skip(std::string_view prefix, std::string why);
+  /// The check was not done on this file.
+  void skip_file(std::string_view short_id, std::string_view file, std::string why);
 
   /// The finished report. `allows` are short or full ids.
   Report finish(std::vector<std::string> allows);

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "scan/document.hpp"
 #include "scan/frontmatter.hpp"
 #include "scan/text_checks.hpp"
 
@@ -62,12 +63,21 @@ std::size_t body_begin(std::string_view text) {
   return std::min(text.find('\n', end + 1), text.size());
 }
 
+std::size_t visible(std::string_view body) {
+  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '-'; };
+  return static_cast<std::size_t>(std::ranges::count_if(body, is_visible));
+}
+
+/// Files that come with any package and say nothing of what this one does.
+bool is_wrapping(const SourceFile& file) {
+  const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+  return file.size == 0 || name.starts_with('.') || name.starts_with("LICENSE") || name.starts_with("LICENCE") ||
+         name == "_meta.json";
+}
+
 void check_body(std::string_view text, const std::string& file, Collector& out) {
   const std::string_view body = text.substr(body_begin(text));
-  const auto visible =
-      std::ranges::count_if(body, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '-'; });
-  if (static_cast<std::size_t>(visible) < kEmptyBody)
-    out.add("conformance/empty-body", file, "nothing stands below the frontmatter");
+  if (visible(body) < kEmptyBody) out.add("conformance/empty-body", file, "nothing stands below the frontmatter");
   const auto lines = static_cast<std::size_t>(std::ranges::count(body, '\n'));
   if (lines > kLongBody) out.add("conformance/long-body", file, fmt::format("{} lines", lines));
 }
@@ -90,6 +100,7 @@ class Checker {
                     "a byte order mark comes before the frontmatter");
     }
     if (report.refusal) refused(*report.refusal);
+    if (is_placeholder(report)) out_.add("package/placeholder", report.manifest ? report.manifest->file : "", {});
     ManifestFacts facts{report.manifest, {}};
     if (facts.manifest) {
       readable(*facts.manifest, facts);
@@ -105,6 +116,20 @@ class Checker {
     options.profile = profile;
     if (single_) return skill::read_manifest_text(text_.value_or(""), source_.files.front().path, options);
     return skill::read_manifest(files_, options);
+  }
+
+  /// Whether a frontmatter is all that there is: no text, no other file, no test.
+  bool is_placeholder(const skill::ManifestReport& report) const {
+    if (report.manifest && (report.manifest->test.command || report.manifest->description.value_or("").empty()))
+      return false;
+    const auto manifest =
+        std::ranges::find_if(source_.files, [](const SourceFile& file) { return !is_wrapping(file); });
+    if (manifest == source_.files.end() || kind_of(manifest->path, {}) != FileKind::document) return false;
+    if (std::any_of(std::next(manifest), source_.files.end(),
+                    [](const SourceFile& file) { return !is_wrapping(file); }))
+      return false;
+    const auto text = files_.read(manifest->path);
+    return text && body_begin(*text) > 0 && visible(std::string_view(*text).substr(body_begin(*text))) == 0;
   }
 
   void refused(const skill::Diagnostic& refusal) {

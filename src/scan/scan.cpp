@@ -1,5 +1,7 @@
 #include "skill_verifier/scan/scan.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -15,7 +17,7 @@
 namespace skill_verifier::scan {
 namespace {
 
-/// What intake allows a file to have; a source that is no package may offer more.
+/// What is read of one file, for the memory it takes. Intake allows as much unless it is told to allow more.
 constexpr std::uint64_t kMaxFileBytes = 10u << 20;
 
 class Scanner {
@@ -26,9 +28,13 @@ class Scanner {
   Result<Report> run() {
     const ManifestFacts facts = check_conformance(source_, collector_);
     for (const SourceFile& file : source_.files) {
-      if (file.size > kMaxFileBytes)
-        return Error{Errc::too_large, "file_too_large",
-                     "the file " + core::shorten(file.path) + " has more than 10 MiB"};
+      if (file.size > kMaxFileBytes) {
+        check_name(file.path, file.path, collector_);
+        collector_.skip_file(
+            "package/file-size", file.path,
+            fmt::format("{} bytes, and files of more than {} are not looked into", file.size, kMaxFileBytes));
+        continue;
+      }
       SKILL_VERIFIER_TRY(const std::string bytes, source_.read(file));
       look(file, bytes);
     }

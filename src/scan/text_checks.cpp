@@ -14,6 +14,8 @@ constexpr std::size_t kBlanks = 1000;
 constexpr std::size_t kOversized = 1u << 20;
 constexpr std::uint32_t kBlackFlag = 0x1F3F4;
 constexpr std::uint32_t kByteOrderMark = 0xFEFF;
+/// Below are Latin letters: a dotless i makes a word Turkish, not a fake.
+constexpr std::uint32_t kGreek = 0x0370;
 
 bool is_ascii_letter(std::uint32_t c) {
   return c < 0x80 && std::isalpha(static_cast<int>(c)) != 0;
@@ -64,7 +66,7 @@ class Walk {
     if (is_letter(c)) {
       if (word_letters_++ == 0) word_begin_ = at;
       latin_ = latin_ || is_ascii_letter(c);
-      foreign_ = foreign_ || look_alike(c) != 0;
+      foreign_ = foreign_ || (c >= kGreek && look_alike(c) != 0);
     } else if (word_letters_ > 0) {
       end_word(at);
     }

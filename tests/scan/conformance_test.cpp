@@ -57,6 +57,22 @@ TEST(Conformance, ReportsAnEmptySkill) {
       1U);
 }
 
+TEST(Conformance, FlagsAPackageThatOnlyKeepsAName) {
+  const std::string empty = "---\nname: google\ndescription: Search\n---\n\n";
+  const auto placeholder = [](const std::map<std::string, std::string>& files) {
+    const Report report = scan_files(files, {}, "google");
+    return hits(report, "package/placeholder").size() == 1 && report.flagged;
+  };
+  EXPECT_TRUE(placeholder({{"SKILL.md", empty}}));
+  EXPECT_TRUE(placeholder({{"SKILL.md", empty}, {"LICENSE", "MIT"}, {"_meta.json", "{}"}, {"a.py", ""}}));
+  EXPECT_FALSE(placeholder({{"SKILL.md", empty}, {"search.py", "print(1)\n"}}));
+  EXPECT_FALSE(placeholder({{"SKILL.md", empty + "# Google\n"}})) << "somebody has begun";
+  EXPECT_FALSE(placeholder({{"SKILL.md", empty + "Ask the API for what the user names.\n"}}));
+  EXPECT_FALSE(placeholder({{"SKILL.md", "---\nname: g\ndescription: d\ntest_command: 'true'\n---\n"}}));
+  EXPECT_FALSE(placeholder({{"SKILL.md", "---\nname: google\n---\n"}})) << "it promises nothing";
+  EXPECT_FALSE(placeholder({{"run.py", "print(1)\n"}}));
+}
+
 TEST(Conformance, SkipsWhatALoneScriptCannotAnswer) {
   const Report report = scan_text("run.sh", "#!/bin/sh\necho x\n");
   EXPECT_TRUE(hits(report, "conformance/manifest").empty());

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "scan/content.hpp"
 #include "scan/scan_fixture.hpp"
+#include "skill_verifier/scan/record.hpp"
 
 namespace skill_verifier::scan {
 namespace {
@@ -47,6 +50,29 @@ TEST(PackageChecks, ComparesNameAndContent) {
       hits(scan_files({{"logo.png", "\x89PNG\r\n\x1A\n"s + std::string(20, '\0')}}), "package/type-mismatch").empty());
   EXPECT_TRUE(
       hits(scan_files({{"a.docx", "PK\x03\x04\x14\0\0\0"s + std::string(40, 'x')}}), "package/type-mismatch").empty());
+}
+
+TEST(PackageChecks, LeavesAFileOutThatIsTooLargeAndSaysSo) {
+  constexpr std::uint64_t limit = 10u << 20;
+  Source source;
+  source.files = {{"SKILL.md", 0, false}, {"data.bin", limit + 1, false}, {"edge.txt", limit, false}};
+  std::vector<std::string> read;
+  source.read = [&](const SourceFile& file) -> Result<std::string> {
+    read.push_back(file.path);
+    return file.path == "SKILL.md" ? skill_md("Run it with care, please.") : std::string("x");
+  };
+  const auto report = scan(source, test::standard());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(std::ranges::count(read, "data.bin"), 0);
+  EXPECT_EQ(std::ranges::count(read, "edge.txt"), 1);
+  const auto row = std::ranges::find(report->rows, "standard/package/file-size", &Row::check);
+  ASSERT_NE(row, report->rows.end());
+  EXPECT_EQ(row->outcome, Outcome::skipped);
+  EXPECT_EQ(row->file, "data.bin");
+  EXPECT_EQ(row->note, "10485761 bytes, and files of more than 10485760 are not looked into");
+  const Summary summary = summary_of(*report);
+  EXPECT_EQ(std::ranges::count(summary.skipped, "standard/package/file-size"), 1);
+  EXPECT_EQ(std::ranges::count(summary.passed, "standard/package/file-size"), 0);
 }
 
 TEST(PackageChecks, MeasuresDataThatNothingNames) {

@@ -168,6 +168,34 @@ TEST_F(ChecksTest, HaveNoSarifWhereTheyWereNotMade) {
   EXPECT_EQ(sarif.error().id, "checks_not_made");
 }
 
+class LargeFileTest : public ChecksTest {
+ protected:
+  void SetUp() override {
+    options_.package.file_bytes = 16u << 20;
+    ChecksTest::SetUp();
+  }
+};
+
+TEST_F(LargeFileTest, CostsARowAndNotTheJob) {
+  const auto folder = make_skill(kTested);
+  std::ofstream(fs::path(folder) / "data.bin").close();
+  fs::resize_file(fs::path(folder) / "data.bin", (10u << 20) + 1);
+  sandbox_.runs.push_back(FakeSandbox::step(FakeSandbox::exited(0)));
+  Submission made;
+  made.skill_path = folder;
+  const auto submitted = await(service_->submit(std::move(made)));
+  ASSERT_TRUE(submitted) << submitted.error().message;
+  const auto job = wait(submitted->id);
+  const auto result = result_of(job);
+  EXPECT_EQ(result["verdict"], "passed");
+  const auto& rows = result["checkRows"];
+  const auto row =
+      std::ranges::find_if(rows, [](const auto& one) { return one["check"] == "standard/package/file-size"; });
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ((*row)["outcome"], "skipped");
+  EXPECT_EQ((*row)["file"], "data.bin");
+}
+
 TEST_F(ChecksTest, ArePartOfThePolicy) {
   const auto policy = json::parse(policy_document(options_, {}).value());
   EXPECT_EQ(policy["checks"]["profile"], "standard-v1");

@@ -70,7 +70,8 @@ Source attested_source_of(const skill::Package& package);
 Source source_of(std::string path, std::string text);
 
 /// Applies every check of the profile. Depends on nothing but its arguments: no clock, no network, no model, so that
-/// the same bytes and the same profile give the same rows anywhere. Needs memory of a few times the largest file.
+/// the same bytes and the same profile give the same rows anywhere. Needs memory of a few times the largest file that
+/// is read: a file of more than 10 MiB is not, and `package/file-size` has a skipped row that names it.
 /// Errors: those of `source.read`.
 Result<Report> scan(const Source& source, const Profile& profile);
 
