@@ -23,6 +23,7 @@
 #include "sandbox/retirement.hpp"
 #include "sandbox/seccomp_profile.hpp"
 #include "sandbox/test_runner.hpp"
+#include "sandbox/toolbox.hpp"
 #include "sandbox/uninterrupted.hpp"
 #include "sandbox/warm_pool.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -120,6 +121,7 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<std::vector<Image>>> images() override;
   awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) override;
   awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
+  awaitable<Result<ExamineResult>> examine(ExamineRequest request) override;
   Profile profile() const override { return profile_; }
   awaitable<Result<void>> check() override;
   std::vector<PoolState> pools() const override { return warm_.state(); }
@@ -132,6 +134,7 @@ class DockerSandbox final : public Sandbox {
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink,
                                         LruIndex::Lease lease);
+  awaitable<Result<ExamineResult>> examine_from(Image image, ExamineRequest request);
   WarmPool::Workshop workshop();
   WarmPool::Wanted pooled(std::string image_id, std::string name, const Limits& limits) const;
   awaitable<void> announce_runtimes();
@@ -307,7 +310,7 @@ ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const Requ
   spec.job_id = request.job_id;
   spec.request_id = request.request_id;
   spec.attempt = request.attempt;
-  spec.bridge_network = request.bridge_network;
+  if constexpr (requires { request.bridge_network; }) spec.bridge_network = request.bridge_network;
   spec.limits = request.limits;
   spec.oci_runtime = options_.oci_runtime;
   spec.cgroup_parent = options_.cgroup_parent;
@@ -411,6 +414,34 @@ awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRe
   job.conversation.sink = std::move(sink);
   auto result = co_await tests_.run(std::move(job), std::move(wanted));
   if (!result) co_return as_lost(result.error());
+  co_return result;
+}
+
+awaitable<Result<ExamineResult>> DockerSandbox::examine(ExamineRequest request) {
+  const auto running = activity_.begin();
+  SKILL_VERIFIER_CO_TRY(const auto image, co_await find_toolbox(engine_, options_.toolbox));
+  auto result = co_await examine_from(image, request);
+  if (result || result.error().id != "image_missing") co_return result;
+  // Somebody tidied the engine up since the image with our init in it was made.
+  derived_->forget(image.id);
+  co_return co_await examine_from(image, std::move(request));
+}
+
+awaitable<Result<ExamineResult>> DockerSandbox::examine_from(Image image, ExamineRequest request) {
+  SKILL_VERIFIER_CO_TRY(auto derived, co_await derived_->get(image));
+  auto wanted = pooled(derived, image.reference, request.limits);
+  Job job;
+  job.spec = spec_of(Role::test, std::move(derived), request);
+  job.conversation = conversation_of(CommandSpec{}, image, request.limits);
+  job.conversation.pack = std::move(request.pack);
+  job.conversation.series_limit = request.limit;
+  job.conversation.series = series_of(request, image);
+  auto ran = co_await tests_.run_any(std::move(job), std::move(wanted));
+  if (!ran.result) co_return as_lost(ran.result.error());
+  ExamineResult result;
+  result.image = std::move(image);
+  result.runs = std::move(ran.series);
+  result.stopped = std::move(ran.stopped);
   co_return result;
 }
 

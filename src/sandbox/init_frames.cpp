@@ -95,6 +95,27 @@ Fault read_fault(Fields& fields) {
   return fault;
 }
 
+/// More sightings than allowed leave bytes unread, which the caller refuses.
+Seen read_seen(Fields& fields) {
+  Seen seen;
+  auto& watched = seen.watched;
+  const auto bits = fields.integer<std::uint8_t>();
+  watched.calls = (bits & 1) != 0;
+  watched.network = (bits & 2) != 0;
+  watched.unroutable = fields.integer<std::uint64_t>();
+  watched.unreadable = fields.integer<std::uint32_t>();
+  watched.more = fields.integer<std::uint32_t>();
+  const auto count = std::min(fields.integer<std::uint32_t>(), kMaxSightings);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Watched::Asked asked;
+    asked.what = static_cast<Watched::What>(fields.integer<std::uint8_t>());
+    asked.times = fields.integer<std::uint32_t>();
+    asked.target = fields.text();
+    watched.asked.push_back(std::move(asked));
+  }
+  return seen;
+}
+
 /// Nothing for a type that init never sends.
 std::optional<decltype(Message::body)> read_body(InitFrame type, Fields& fields) {
   switch (type) {
@@ -116,17 +137,23 @@ std::optional<decltype(Message::body)> read_body(InitFrame type, Fields& fields)
       return read_fault(fields);
     case InitFrame::done:
       return Done{};
+    case InitFrame::seen:
+      return read_seen(fields);
   }
   return std::nullopt;
 }
 
 bool about_a_command(InitFrame type) {
-  return type == InitFrame::started || type == InitFrame::out || type == InitFrame::err || type == InitFrame::exit;
+  return type == InitFrame::started || type == InitFrame::out || type == InitFrame::err || type == InitFrame::exit ||
+         type == InitFrame::seen;
 }
 
-bool known_reason(const Message& message) {
-  const auto* exit = std::get_if<Exit>(&message.body);
-  return exit == nullptr || exit->reason <= ExitReason::killed;
+bool known_values(const Message& message) {
+  if (const auto* exit = std::get_if<Exit>(&message.body)) return exit->reason <= ExitReason::killed;
+  const auto* seen = std::get_if<Seen>(&message.body);
+  return seen == nullptr || std::ranges::all_of(seen->watched.asked, [](const Watched::Asked& asked) {
+           return asked.what <= Watched::What::connect && asked.target.size() <= kMaxTarget;
+         });
 }
 
 }  // namespace
@@ -155,7 +182,7 @@ Bytes encode_use_prepared() {
 }
 
 Result<Bytes> encode_run(std::uint8_t index, const std::vector<std::string>& argv, const std::vector<std::string>& env,
-                         std::chrono::milliseconds timeout, std::uint64_t kept_bytes) {
+                         std::chrono::milliseconds timeout, std::uint64_t kept_bytes, bool watched) {
   std::size_t payload = 4 + 8 + 4 + 4;
   for (const auto& text : argv)
     payload += 4 + text.size();
@@ -166,7 +193,7 @@ Result<Bytes> encode_run(std::uint8_t index, const std::vector<std::string>& arg
                  fmt::format("the command and its environment take {} bytes, the limit is {}", payload, kMaxFrame)};
   }
   const auto limit = std::clamp<std::int64_t>(timeout.count(), 0, std::numeric_limits<std::uint32_t>::max());
-  auto bytes = begin_frame(HostFrame::run, index, payload);
+  auto bytes = begin_frame(watched ? HostFrame::run_watched : HostFrame::run, index, payload);
   put(bytes, static_cast<std::uint32_t>(limit));
   put(bytes, kept_bytes);
   put(bytes, static_cast<std::uint32_t>(argv.size()));
@@ -214,7 +241,7 @@ Result<std::optional<Message>> MessageReader::next() {
   auto body = read_body(type, fields);
   if (!body) return broken(fmt::format("unknown frame type {}", static_cast<int>(type)));
   message.body = std::move(*body);
-  if (!fields.complete() || !known_reason(message)) {
+  if (!fields.complete() || !known_values(message)) {
     return broken(fmt::format("malformed payload of frame type {} ({} bytes)", static_cast<int>(type), length));
   }
   broken_ = false;

@@ -30,7 +30,7 @@ Bytes encode_use_prepared();
 /// `env` are `K=V` texts, the whole environment. Errors: too_large `command_too_large` when the frame would exceed
 /// kMaxFrame.
 Result<Bytes> encode_run(std::uint8_t index, const std::vector<std::string>& argv, const std::vector<std::string>& env,
-                         std::chrono::milliseconds timeout, std::uint64_t kept_bytes);
+                         std::chrono::milliseconds timeout, std::uint64_t kept_bytes, bool watched = false);
 Bytes encode_finish();
 
 struct Ready {
@@ -63,10 +63,13 @@ struct Fault {
   std::string message;
 };
 struct Done {};
+struct Seen {
+  Watched watched;
+};
 
 struct Message {
   std::uint8_t index = 0;
-  std::variant<Ready, Unpacked, Started, OutputBytes, Exit, Fault, Done> body;
+  std::variant<Ready, Unpacked, Started, OutputBytes, Exit, Fault, Done, Seen> body;
 };
 
 /// Turns the bytes of init's standard output into messages, however they are cut. Holds at most one frame. Once it has

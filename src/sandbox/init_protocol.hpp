@@ -10,9 +10,12 @@
 /// Every frame: u8 type, u8 index, u16 zero, u32 payload length, payload. Integers are big-endian.
 /// `index` is the command's number (0-based) in frames about a command, else 0. A text is u32 length + bytes.
 ///
-/// Order, host to init:  hello, then either (pack_data* pack_end) or use_prepared, then run (once per command, the next
-///   one after the exit of the one before), finish. kill may come at any time after hello. End of file = kill and exit.
-/// Order, init to host:  ready (at once when it starts), unpacked, then per command: started, (out | err)*, exit; fault
+/// Order, host to init:  hello, then either (pack_data* pack_end) or use_prepared, then run or run_watched (once per
+///   command, the next one after the exit of the one before), finish. kill may come at any time after hello. End of
+///   file = kill and exit.
+/// Order, init to host:  ready (at once when it starts), unpacked, then per command: started, (out | err)*, seen where
+/// it
+///   was watched, exit; fault
 ///   instead of anything when it cannot go on, after which it reads without heeding until the host hangs up (ten
 ///   seconds at most) and exits 1. A command that cannot be executed still starts and exits, 127 or 126 as under a
 ///   shell, with the reason on its standard error.
@@ -22,10 +25,12 @@
 /// may have changed its user) and, for apk, SYS_CHROOT.
 namespace skill_verifier::sandbox::init {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::uint32_t kMaxKept = 8u << 20;          ///< most kept bytes per stream that `run` may ask for
 inline constexpr std::uint32_t kMaxFrame = kMaxKept + 4096;  ///< longest payload either side accepts: an exit frame
 inline constexpr std::uint32_t kOutputFrame = 64u << 10;     ///< longest out/err payload sent
+inline constexpr std::uint32_t kMaxSightings = 16;
+inline constexpr std::uint32_t kMaxTarget = 256;
 inline constexpr const char* kInitPath = "/skill-verifier-init";
 inline constexpr const char* kSkillPath = "/skill";
 /// Where a prepared image keeps the package tree after test_deps ran on it.
@@ -44,6 +49,8 @@ enum class HostFrame : std::uint8_t {
   /// no more commands: kill what is left, answer done, exit 0. In prepare mode /skill is moved to kPreparedTree before,
   /// and init's own file is put back, because a root command could have replaced it
   finish = 7,
+  /// as run, and init watches what the command asks the kernel for: the seen frame says what. Not in prepare mode
+  run_watched = 8,
 };
 
 enum class InitFrame : std::uint8_t {
@@ -60,6 +67,10 @@ enum class InitFrame : std::uint8_t {
   exit = 70,
   fault = 71,  ///< text code (`pack_invalid`, `no_space`, `exec_setup`, `protocol`, `internal`), text message
   done = 72,
+  /// u8 bits (1 = system calls were seen, 2 = the network's counters were read), u64 what had no route, u32 calls that
+  /// could not be read, u32 different sightings not listed, u32 count (at most kMaxSightings), per sighting u8 kind (0
+  /// = write, 1 = connect), u32 times, text target of at most kMaxTarget bytes
+  seen = 73,
 };
 
 enum class ExitReason : std::uint8_t { exited = 0, timeout = 1, killed = 2 };

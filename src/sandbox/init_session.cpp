@@ -27,6 +27,12 @@ Error lost(std::string message) {
   return Error{Errc::unavailable, "sandbox_lost", std::move(message)};
 }
 
+bool about_a_command(const init::Message& message) {
+  const auto& body = message.body;
+  return std::holds_alternative<init::Started>(body) || std::holds_alternative<init::OutputBytes>(body) ||
+         std::holds_alternative<init::Exit>(body) || std::holds_alternative<init::Seen>(body);
+}
+
 Error cancelled_error() {
   return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
 }
@@ -58,6 +64,18 @@ awaitable<Result<Observation>> InitSession::talk(Conversation conversation) {
   if (cancelled) co_return cancelled_error();
   if (!said) co_return said.error();
   co_return std::move(seen_);
+}
+
+awaitable<Result<Series>> InitSession::talk_series(Conversation conversation) {
+  given_ = true;
+  auto running = run_series(std::move(conversation));
+  const auto ran = co_await std::move(running);
+  const bool cancelled = co_await core::cancelled();
+  co_await end();
+  if (cancelled) co_return cancelled_error();
+  if (!ran && series_.seen.empty()) co_return ran.error();
+  if (!ran) series_.stopped = ran.error().message;
+  co_return std::move(series_);
 }
 
 awaitable<void> InitSession::end() {
@@ -97,7 +115,7 @@ awaitable<void> InitSession::pump() {
   if (note_over_) note_over_();
 }
 
-awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
+awaitable<Result<void>> InitSession::say_package(const Conversation& conversation) {
   const auto begin = steady_clock::now();
   SKILL_VERIFIER_CO_TRY_VOID(co_await write(init::encode_hello(conversation.mode), conversation.unpack_limit));
   phase_ = Phase::unpacking;
@@ -107,6 +125,35 @@ awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
     SKILL_VERIFIER_CO_TRY_VOID(co_await deliver_package(conversation.pack, conversation.unpack_limit));
   }
   seen_.unpacking = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin);
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> InitSession::run_series(Conversation conversation) {
+  const auto end = steady_clock::now() + conversation.series_limit;
+  SKILL_VERIFIER_CO_TRY_VOID(co_await say_package(conversation));
+  for (std::size_t i = 0; i < conversation.series.size(); ++i) {
+    const auto& command = conversation.series[i];
+    // One that is cut short by our limit instead of its own would look as if it hung.
+    if (end - steady_clock::now() < command.timeout) {
+      series_.stopped = "the time for all commands together was used up";
+      break;
+    }
+    SKILL_VERIFIER_CO_TRY(auto frame, init::encode_run(static_cast<std::uint8_t>(i), command.argv, command.env,
+                                                       command.timeout, command.kept_bytes, command.watch));
+    seen_ = Observation{};
+    kept_bytes_ = command.kept_bytes;
+    command_ = static_cast<std::uint8_t>(i);
+    phase_ = Phase::running;
+    command_sent_ = true;
+    SKILL_VERIFIER_CO_TRY_VOID(co_await write(std::move(frame), kCommandWriteLimit));
+    SKILL_VERIFIER_CO_TRY_VOID(co_await await_report(command.timeout + conversation.grace, conversation.late));
+    series_.seen.push_back(std::move(seen_));
+  }
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> InitSession::say_everything(Conversation conversation) {
+  SKILL_VERIFIER_CO_TRY_VOID(co_await say_package(conversation));
   const auto mode = conversation.mode;
   const auto finish_limit = conversation.finish_limit;
   SKILL_VERIFIER_CO_TRY_VOID(co_await run_command(std::move(conversation)));
@@ -222,7 +269,9 @@ Result<void> InitSession::take_messages() {
   while (true) {
     SKILL_VERIFIER_TRY(auto message, reader_.next());
     if (!message) return {};
-    if (message->index != 0) return lost(fmt::format("init spoke of command {}, which was never sent", message->index));
+    const auto expected = about_a_command(*message) ? command_ : std::uint8_t{0};
+    if (message->index != expected)
+      return lost(fmt::format("init spoke of command {}, which does not run", message->index));
     SKILL_VERIFIER_TRY_VOID(on_message(std::move(*message)));
   }
 }
@@ -268,6 +317,12 @@ Result<void> InitSession::on(init::Exit exit) {
 
 Result<void> InitSession::on(const init::Fault& fault) {
   return error_of(fault);
+}
+
+Result<void> InitSession::on(init::Seen seen) {
+  SKILL_VERIFIER_TRY_VOID(expect(phase_ == Phase::running && seen_.started && !seen_.watched, "seen"));
+  seen_.watched = std::move(seen.watched);
+  return {};
 }
 
 Result<void> InitSession::on(const init::Done&) {

@@ -17,6 +17,15 @@
 
 namespace skill_verifier::sandbox {
 
+/// One of several commands for the same container.
+struct SeriesCommand {
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  ///< complete, `K=V`
+  std::chrono::milliseconds timeout{30'000};
+  std::uint64_t kept_bytes = 64u << 10;
+  bool watch = false;
+};
+
 /// What is to be said to one init, from `ready` to the end.
 struct Conversation {
   init::Mode mode = init::Mode::test;
@@ -31,11 +40,20 @@ struct Conversation {
   core::Duration late = std::chrono::milliseconds(250);   ///< on top of `grace`, while a report is arriving
   core::Duration finish_limit = std::chrono::seconds(30);
   OutputSink sink;  ///< may be empty
+  /// When there are any, they are run instead of argv, each with the limits of its own, in this order.
+  std::vector<SeriesCommand> series;
+  core::Duration series_limit = std::chrono::seconds(60);  ///< none of them begins that might end after it
+};
+
+/// What was seen of a series. `stopped` says why there are fewer observations than commands.
+struct Series {
+  std::vector<Observation> seen;
+  std::string stopped;
 };
 
 /// One conversation with the init of one container over its attached stream, in three steps: `greet`, `talk`, `end`.
 /// From the first to the last the stream is read without a break (an engine that cannot deliver output cannot even
-/// kill), however long the session waits for its job or for its removal. One command a conversation.
+/// kill), however long the session waits for its job or for its removal. One command a conversation, or one series.
 class InitSession {
  public:
   InitSession(core::asio::any_io_executor executor, core::WorkPool& pool, std::unique_ptr<net::Stream> stream);
@@ -56,6 +74,8 @@ class InitSession {
   /// `sandbox_lost` (protocol broken, or gone before the command was sent), rejected `package_refused`, too_large
   /// `command_too_large`, cancelled, internal `pack_unreadable`.
   awaitable<Result<Observation>> talk(Conversation conversation);
+  /// The same with Conversation::series; the stream is closed when it returns. A series that ends early is a result.
+  awaitable<Result<Series>> talk_series(Conversation conversation);
   /// Whether init may have begun the command: an error before that says nothing about the job.
   bool command_sent() const { return command_sent_; }
 
@@ -75,6 +95,8 @@ class InitSession {
   awaitable<void> pump();
   awaitable<void> pump_ended();
   awaitable<Result<void>> say_everything(Conversation conversation);
+  awaitable<Result<void>> say_package(const Conversation& conversation);
+  awaitable<Result<void>> run_series(Conversation conversation);
   awaitable<Result<void>> deliver_package(std::filesystem::path pack, core::Duration limit);
   awaitable<Result<void>> announce_prepared(core::Duration limit);
   awaitable<Result<void>> run_command(Conversation conversation);
@@ -97,6 +119,7 @@ class InitSession {
   Result<void> on(init::Exit exit);
   Result<void> on(const init::Fault& fault);
   Result<void> on(const init::Done& done);
+  Result<void> on(init::Seen seen);
   Result<void> expect(bool legal, std::string_view frame) const;
   Result<void> settle(StreamId stream, std::uint64_t total, std::string& tail);
   Result<void> keep(StreamId stream, std::string_view bytes);
@@ -111,6 +134,8 @@ class InitSession {
   Phase phase_ = Phase::starting;
   std::uint64_t kept_bytes_ = 0;
   Observation seen_;
+  Series series_;
+  std::uint8_t command_ = 0;  ///< number of the one that runs
   std::optional<Error> failure_;
   bool given_ = false;         ///< `talk` has begun
   bool command_sent_ = false;  ///< at least in part

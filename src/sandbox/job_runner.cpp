@@ -80,7 +80,31 @@ awaitable<Ran> JobRunner::not_started(Started started, ContainerSpec spec) {
   co_return ran;
 }
 
+awaitable<Ran> JobRunner::run_series_in(LiveContainer live, Job job) {
+  auto talking = live.session->talk_series(std::move(job.conversation));
+  auto series = co_await std::move(talking);
+  Ran ran{std::move(live), RunResult{}};
+  ran.command_sent = ran.live.session->command_sent();
+  if (!series) note_loss(*ran.live.session, series.error(), job.spec);
+  ran.live.session.reset();
+  if (!series) {
+    ran.result = co_await verdict(ran.live.id, series.error(), job.spec.limits);
+    co_return ran;
+  }
+  ran.stopped = std::move(series->stopped);
+  for (auto& seen : series->seen) {
+    auto judged = judge(std::move(seen), job.spec.limits);
+    if (!judged) {
+      ran.stopped = judged.error().message;
+      break;
+    }
+    ran.series.push_back(std::move(*judged));
+  }
+  co_return ran;
+}
+
 awaitable<Ran> JobRunner::run_in(LiveContainer live, Job job) {
+  if (!job.conversation.series.empty()) co_return co_await run_series_in(std::move(live), std::move(job));
   auto seen = co_await converse(live, job);
   Ran ran{std::move(live), Error{Errc::internal, "internal", "no verdict"}};
   ran.command_sent = ran.live.session->command_sent();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sandbox/container_spec.hpp"
 #include "sandbox/containers.hpp"
@@ -35,8 +36,10 @@ struct Started {
 /// it must be ended first: the command has ended by itself and init waits.
 struct Ran {
   LiveContainer live;
-  Result<RunResult> result;
-  bool command_sent = false;  ///< an error before that says nothing about the job
+  Result<RunResult> result;         ///< of a series: an error when there is nothing of it, else of no meaning
+  bool command_sent = false;        ///< an error before that says nothing about the job
+  std::vector<RunResult> series{};  ///< of Conversation::series
+  std::string stopped{};            ///< why there are fewer of them than commands
 };
 
 /// Takes containers through their conversation: create, attach, start, talk, judge.
@@ -56,6 +59,7 @@ class JobRunner {
 
  private:
   awaitable<Result<std::unique_ptr<net::Stream>>> attach_and_start(std::string container);
+  awaitable<Ran> run_series_in(LiveContainer live, Job job);
   awaitable<Result<Observation>> converse(LiveContainer& live, Job& job);
   static void note_loss(const InitSession& session, const Error& error, const ContainerSpec& spec);
   awaitable<void> talk(InitSession& session, Conversation conversation, Result<Observation>& seen, bool& over);

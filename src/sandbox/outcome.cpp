@@ -48,6 +48,7 @@ RunResult reported(Observation seen) {
   if (exit.reason == init::ExitReason::exited) result.exit_code = exit_code_of(exit.wait_status);
   result.memory_killed = exit.memory_killed;
   result.duration = exit.duration;
+  result.watched = std::move(seen.watched);
   result.peak_memory_bytes = exit.peak_memory_bytes;
   result.out = output_of(std::move(seen.out_head), exit.out_total, std::move(exit.out_tail));
   result.err = output_of(std::move(seen.err_head), exit.err_total, std::move(exit.err_tail));

@@ -15,6 +15,7 @@ namespace skill_verifier::sandbox {
 /// Everything that was seen of one command.
 struct Observation {
   bool started = false;
+  std::optional<Watched> watched;
   std::optional<init::Exit> exit;  ///< init's report; absent when its stream ended before
   std::string out_head;
   std::string err_head;

@@ -27,18 +27,21 @@ void note_timing(Ran& ran, core::Duration waited, bool warm) {
 }  // namespace
 
 awaitable<Result<RunResult>> TestRunner::run(Job job, WarmPool::Wanted wanted) {
+  auto ran = co_await run_any(std::move(job), std::move(wanted));
+  co_return std::move(ran.result);
+}
+
+awaitable<Ran> TestRunner::run_any(Job job, WarmPool::Wanted wanted) {
   const auto key = pool_key(job.spec.image_id, job.spec.limits);
   if (!job.spec.bridge_network) {
     const auto use = pool_.arrive(key, std::move(wanted));
     if (use) {
       auto warm = co_await run_warm(job, key);
-      if (warm) co_return std::move(warm->result);
+      if (warm) co_return std::move(*warm);
     }
-    auto ran = co_await run_cold(std::move(job), key);
-    co_return std::move(ran.result);
+    co_return co_await run_cold(std::move(job), key);
   }
-  auto ran = co_await run_cold(std::move(job), {});
-  co_return std::move(ran.result);
+  co_return co_await run_cold(std::move(job), {});
 }
 
 awaitable<std::optional<Ran>> TestRunner::run_warm(Job job, std::string key) {

@@ -22,6 +22,8 @@ class TestRunner {
   /// `name` is the runtime's, `recurring` and `lease` as in WarmPool::Wanted. A waiting container that turns out to be
   /// dead before the command was sent costs the job nothing but the time. Errors: as Sandbox::run, and `image_missing`.
   awaitable<Result<RunResult>> run(Job job, WarmPool::Wanted wanted);
+  /// The same with all there is to know: the results of a series are in Ran. Its container is no longer the caller's.
+  awaitable<Ran> run_any(Job job, WarmPool::Wanted wanted);
 
  private:
   awaitable<std::optional<Ran>> run_warm(Job job, std::string key);

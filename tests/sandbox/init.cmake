@@ -9,6 +9,7 @@ skill_verifier_test(sandbox_init
     init_pack_test.cpp
     init_process_test.cpp
     init_tree_test.cpp
+    init_watch_test.cpp
     init_wire_test.cpp
   DEPENDS skill_verifier::sandbox_guest)
 add_dependencies(sandbox_init_tests skill-verifier-init)

@@ -134,6 +134,8 @@ std::string InitClient::next_name() {
       return "fault " + fault_text(message->payload);
     case InitFrame::done:
       return "done";
+    case InitFrame::seen:
+      return "seen";
   }
   return "unknown";
 }

@@ -159,6 +159,22 @@ TEST(MessageReader, RefusesAnUnknownReason) {
   expect_refused(test::exit_frame(exit), "frame type 70");
 }
 
+TEST(MessageReader, RefusesSightingsThatInitWouldNotSend) {
+  const auto sightings = [](std::uint32_t count, unsigned kind, std::size_t length) {
+    FrameBytes bytes;
+    bytes.u8(1).u64(0).u32(0).u32(0).u32(count);
+    for (std::uint32_t i = 0; i < count; ++i)
+      bytes.u8(kind).u32(1).text(std::string(length, 'x'));
+    return init_frame(InitFrame::seen, bytes.bytes());
+  };
+  MessageReader reader;
+  reader.feed(core::as_bytes(sightings(kMaxSightings, 1, kMaxTarget)));
+  EXPECT_TRUE(reader.next().has_value());
+  expect_refused(sightings(kMaxSightings + 1, 1, 1), "frame type 73");
+  expect_refused(sightings(1, 2, 1), "frame type 73");
+  expect_refused(sightings(1, 0, kMaxTarget + 1), "frame type 73");
+}
+
 TEST(MessageReader, RefusesEverythingAfterARefusal) {
   MessageReader reader;
   reader.feed(core::as_bytes(init_frame(InitFrame::done, "x")));

@@ -141,7 +141,7 @@ TEST_F(InitProcess, FaultsAndEndsOnFramesOutOfOrder) {
             }),
             "fault protocol: commands are not numbered in order");
   EXPECT_EQ(fault_after([](InitClient& c) { c.hello(0, 0); }), "fault protocol: a test may not run as root");
-  EXPECT_EQ(fault_after([](InitClient& c) { c.hello(1, 1, false, 2); }),
+  EXPECT_EQ(fault_after([](InitClient& c) { c.hello(1, 1, false, 1); }),
             "fault protocol: hello asks for another protocol version");
   EXPECT_EQ(fault_after([](InitClient& c) { c.frame(static_cast<HostFrame>(99), 0, ""); }),
             "fault protocol: unknown frame type");

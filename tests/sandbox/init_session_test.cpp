@@ -241,7 +241,7 @@ TEST_F(InitSessionTest, RefusesWrongReportsOnACommand) {
       {test::exit_frame(), "exit out of turn"},
       {test::out_frame("early"), "output out of turn"},
       {test::started_frame() + test::started_frame(), "started out of turn"},
-      {test::started_frame() + test::init_frame(init::InitFrame::out, "x", 1), "command 1, which was never sent"},
+      {test::started_frame() + test::init_frame(init::InitFrame::out, "x", 1), "command 1, which does not run"},
       {test::started_frame() + test::out_frame(std::string(101, 'x')), "more than the 100 bytes"},
       {test::started_frame() + test::out_frame("abc") + test::exit_frame({.out_total = 2}),
        "kept 3 bytes of a stream of 2"},
@@ -380,6 +380,93 @@ TEST_F(InitSessionTest, RefusesACommandThatDoesNotFitAFrame) {
   const auto seen = talk();
   ASSERT_FALSE(seen.has_value());
   EXPECT_EQ(seen.error().id, "command_too_large");
+}
+
+/// A conversation of three commands.
+class InitSeriesTest : public InitSessionTest {
+ protected:
+  InitSeriesTest() {
+    for (const auto* name : {"a", "b", "c"}) {
+      SeriesCommand command;
+      command.argv = {name};
+      command.timeout = std::chrono::seconds(20);
+      command.kept_bytes = 10;
+      conversation_.series.push_back(std::move(command));
+    }
+    conversation_.series_limit = std::chrono::minutes(10);
+  }
+  static std::string about(unsigned index, init::InitFrame type, std::string_view framed) {
+    return test::init_frame(type, framed.substr(8), index);
+  }
+  /// What a good init says of the command with this number.
+  static std::string good(unsigned index) {
+    return about(index, init::InitFrame::started, test::started_frame()) +
+           about(index, init::InitFrame::exit, test::exit_frame({.wait_status = index << 8}));
+  }
+  Result<Series> talk_series(std::function<std::string(unsigned)> says) {
+    unsigned next = 0;
+    script_.answer = [this, &next, says = std::move(says)](HostFrame type, const std::string&) {
+      const bool runs = type == HostFrame::run || type == HostFrame::run_watched;
+      return runs ? test::envelope(1, says(next++)) : answer(type);
+    };
+    auto talking = session();
+    auto series = test::await(io_, converse_series(*talking));
+    EXPECT_TRUE(log_->closed);
+    return series;
+  }
+  core::awaitable<Result<Series>> converse_series(InitSession& session) {
+    const auto greeted = co_await session.greet(greet_limit_);
+    EXPECT_TRUE(greeted);
+    auto series = co_await session.talk_series(conversation_);
+    co_await session.end();
+    co_return series;
+  }
+};
+
+TEST_F(InitSeriesTest, RunsItsCommandsInOrder) {
+  conversation_.series[1].watch = true;
+  const auto seen = test::FrameBytes().u8(3).u64(5).u32(1).u32(2).u32(1).u8(1).u32(4).text("203.0.113.7:443").bytes();
+  const auto series = talk_series([&](unsigned index) {
+    if (index != 1) return good(index);
+    return about(1, init::InitFrame::started, test::started_frame()) +
+           test::init_frame(init::InitFrame::seen, seen, 1) + about(1, init::InitFrame::exit, test::exit_frame());
+  });
+  ASSERT_TRUE(series) << series.error().message;
+  ASSERT_EQ(series->seen.size(), 3u);
+  EXPECT_EQ(series->stopped, "");
+  EXPECT_EQ(series->seen[2].exit->wait_status, 2 << 8);
+  EXPECT_FALSE(series->seen[0].watched);
+  Watched expected;
+  expected.calls = expected.network = true;
+  expected.unroutable = 5;
+  expected.unreadable = 1;
+  expected.more = 2;
+  expected.asked = {{Watched::What::connect, "203.0.113.7:443", 4}};
+  EXPECT_EQ(series->seen[1].watched, expected);
+  EXPECT_THAT(log_->types, ElementsAre(HostFrame::hello, HostFrame::pack_data, HostFrame::pack_end, HostFrame::run,
+                                       HostFrame::run_watched, HostFrame::run));
+}
+
+TEST_F(InitSeriesTest, KeepsWhatItSawBeforeItWasLost) {
+  const auto series = talk_series([](unsigned index) { return good(index == 0 ? 0 : 2); });
+  ASSERT_TRUE(series) << series.error().message;
+  EXPECT_EQ(series->seen.size(), 1u);
+  EXPECT_THAT(series->stopped, HasSubstr("command 2, which does not run"));
+}
+
+TEST_F(InitSeriesTest, IsAnErrorWhenNothingWasSeen) {
+  const auto series = talk_series([](unsigned) { return test::exit_frame(); });
+  ASSERT_FALSE(series);
+  EXPECT_EQ(series.error().id, "sandbox_lost");
+}
+
+TEST_F(InitSeriesTest, BeginsNothingThatMightEndAfterItsLimit) {
+  conversation_.series_limit = std::chrono::seconds(100);
+  conversation_.series[2].timeout = std::chrono::seconds(101);
+  const auto series = talk_series([](unsigned index) { return good(index); });
+  ASSERT_TRUE(series) << series.error().message;
+  EXPECT_EQ(series->seen.size(), 2u);
+  EXPECT_NE(series->stopped, "");
 }
 
 TEST_F(InitSessionTest, EndsWhenItIsCancelled) {

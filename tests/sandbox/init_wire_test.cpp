@@ -62,8 +62,8 @@ std::string message_of(const Status& status) {
 TEST(FrameParser, ReadsTheSameFramesHoweverTheBytesAreCut) {
   const auto bytes = frame(HostFrame::hello, 0, "who") + frame(HostFrame::pack_data, 0, "some pack bytes") +
                      frame(HostFrame::pack_end, 0, "") + frame(HostFrame::run, 3, "what") +
-                     frame(HostFrame::finish, 0, "");
-  const std::vector<std::string> expected{"1/0 who", "piece some pack bytes", "3/0 ", "5/3 what", "7/0 "};
+                     frame(HostFrame::run_watched, 4, "look") + frame(HostFrame::finish, 0, "");
+  const std::vector<std::string> expected{"1/0 who", "piece some pack bytes", "3/0 ", "5/3 what", "8/4 look", "7/0 "};
   for (std::size_t step = 1; step <= bytes.size(); ++step)
     EXPECT_EQ(events_of(bytes, step), expected) << "in pieces of " << step;
 }
@@ -71,7 +71,7 @@ TEST(FrameParser, ReadsTheSameFramesHoweverTheBytesAreCut) {
 TEST(FrameParser, RefusesWhatIsNoFrame) {
   const std::string cases[] = {
       frame(static_cast<HostFrame>(0), 0, ""),   // unknown types
-      frame(static_cast<HostFrame>(8), 0, ""),   //
+      frame(static_cast<HostFrame>(9), 0, ""),   //
       frame(static_cast<HostFrame>(65), 0, ""),  // one of init's own
       frame(HostFrame::hello, 1, ""),            // an index where no command is meant
       std::string("\x05\x00\x00\x01\x00\x00\x00\x00", 8),
@@ -107,11 +107,11 @@ TEST(FrameParser, AcceptsTheLongestPayloadAndNoLongerOne) {
 
 TEST(ParseHello, TakesTheTestedUserAndTheMode) {
   Hello hello;
-  ASSERT_EQ(message_of(parse_hello(hello_payload(1, 1000, 1001, 0), hello)), "fine");
+  ASSERT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1001, 0), hello)), "fine");
   EXPECT_EQ(hello.uid, 1000u);
   EXPECT_EQ(hello.gid, 1001u);
   EXPECT_FALSE(hello.prepare);
-  ASSERT_EQ(message_of(parse_hello(hello_payload(1, 1000, 1001, 1), hello)), "fine");
+  ASSERT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1001, 1), hello)), "fine");
   EXPECT_EQ(hello.uid, 0u);
   EXPECT_EQ(hello.gid, 0u);
   EXPECT_TRUE(hello.prepare);
@@ -119,13 +119,13 @@ TEST(ParseHello, TakesTheTestedUserAndTheMode) {
 
 TEST(ParseHello, RefusesWhatIsNotSafe) {
   Hello hello;
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1000, 0), hello)), "hello asks for another protocol version");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1000, 1000, 2), hello)), "hello asks for an unknown mode");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 0, 1000, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1000, 0, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 0xffffffff, 1000, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1000, 0xffffffff, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1, 1, 0) + "x", hello)), "hello has a wrong length");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1000, 1000, 0), hello)), "hello asks for another protocol version");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1000, 2), hello)), "hello asks for an unknown mode");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 0, 1000, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 0, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 0xffffffff, 1000, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 0xffffffff, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1, 1, 0) + "x", hello)), "hello has a wrong length");
   EXPECT_EQ(message_of(parse_hello("", hello)), "hello has a wrong length");
 }
 

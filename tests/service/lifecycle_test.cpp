@@ -260,6 +260,9 @@ class BrokenSandbox final : public sandbox::Sandbox {
   core::awaitable<Result<sandbox::RunResult>> run(sandbox::RunRequest, sandbox::OutputSink) override {
     throw std::runtime_error("unused");
   }
+  core::awaitable<Result<sandbox::ExamineResult>> examine(sandbox::ExamineRequest) override {
+    throw std::runtime_error("unused");
+  }
   sandbox::Profile profile() const override { return {}; }
   core::awaitable<Result<void>> check() override { co_return Result<void>{}; }
   core::awaitable<void> stop() override { co_return; }

@@ -33,6 +33,7 @@ class FakeSandbox final : public sandbox::Sandbox {
   // What the test sets.
   std::deque<FakeStep<sandbox::RunResult>> runs;
   std::deque<FakeStep<sandbox::PrepareResult>> prepares;
+  std::function<Result<sandbox::ExamineResult>(const sandbox::ExamineRequest&)> examines;
   std::map<std::string, Result<sandbox::Image>> known;  ///< others resolve to `sha256:` + 64 times `a`
   std::vector<std::string> pull_lines;                  ///< progress that every resolve reports
   Result<std::vector<std::string>> start_answer = std::vector<std::string>{};
@@ -42,6 +43,7 @@ class FakeSandbox final : public sandbox::Sandbox {
   std::vector<std::string> resolved;
   std::vector<sandbox::RunRequest> run_requests;
   std::vector<sandbox::PrepareRequest> prepare_requests;
+  std::vector<sandbox::ExamineRequest> examine_requests;
   int running = 0;  ///< runs and prepares in flight
   int most_running = 0;
   int cancelled = 0;  ///< held calls that were cancelled
@@ -129,6 +131,12 @@ class FakeSandbox final : public sandbox::Sandbox {
     auto answer = play(std::move(step), std::move(sink));
     auto result = co_await std::move(answer);
     co_return result;
+  }
+
+  core::awaitable<Result<sandbox::ExamineResult>> examine(sandbox::ExamineRequest request) override {
+    examine_requests.push_back(request);
+    if (examines) co_return examines(request);
+    co_return Error{Errc::not_found, "image_missing", "no toolbox image is configured"};
   }
 
   sandbox::Profile profile() const override { return {"runc", std::string(64, 'c'), std::string(64, 'd')}; }

@@ -35,6 +35,7 @@ struct DockerSandboxOptions {
   /// Name that a manifest may ask for → image reference, `name@sha256:…`, image id or local tag that it stands for.
   /// One that is neither an id nor has a digest is named in a warning at `start`, unless for one-shot use.
   std::map<std::string, std::string> images;
+  std::string toolbox;                        ///< image that `examine` uses; never pulled; empty = none
   bool pull = true;                           ///< whether a missing image may be fetched
   std::uint64_t prepared_bytes = 4ull << 30;  ///< of all images kept after test_deps; least recently used go first
   std::size_t prepared_images = 64;

@@ -68,6 +68,25 @@ struct RunTiming {
   bool warm = false;                       ///< the container waited for the job
 };
 
+/// What a watched command and its children asked the kernel for, as PID 1 saw it from outside of them.
+struct Watched {
+  enum class What : std::uint8_t { write = 0, connect = 1 };
+  struct Asked {
+    What what = What::write;
+    std::string target;  ///< an absolute path, or an address with its port; printable, shortened
+    std::uint32_t times = 1;
+    bool operator==(const Asked&) const = default;
+  };
+
+  bool calls = false;            ///< system calls were seen; false where the kernel cannot show them
+  bool network = false;          ///< the counters of the network namespace were read
+  std::uint64_t unroutable = 0;  ///< what was sent or connected to where no route leads, by those counters
+  std::vector<Asked> asked;      ///< the first 16 different ones: writes outside of where a skill may, connections
+  std::uint32_t more = 0;        ///< those beyond
+  std::uint32_t unreadable = 0;  ///< calls whose arguments could not be read: the process was gone, or hid its memory
+  bool operator==(const Watched&) const = default;
+};
+
 /// What became of one command. That it ran at all makes it a finding about the skill, never an error.
 struct RunResult {
   Outcome outcome = Outcome::exited;
@@ -78,6 +97,7 @@ struct RunResult {
   bool memory_killed = false;  ///< some process of the job was OOM-killed, whatever the main one returned
   std::chrono::microseconds duration{0};
   std::uint64_t peak_memory_bytes = 0;  ///< 0 = unknown
+  std::optional<Watched> watched;       ///< of a command that was to be watched
   RunTiming timing;
 };
 
@@ -119,6 +139,29 @@ struct PrepareResult {
   bool cached = false;
   /// While a copy of it exists the image is not given up for newer ones: keep it until the run from it is over.
   std::shared_ptr<const void> lease;
+};
+
+/// Commands for one package, one after the other in one container: what an earlier one left in /skill and /tmp the next
+/// one finds, its processes not.
+struct ExamineRequest {
+  struct Command {
+    CommandSpec spec;
+    bool watch = false;              ///< see Watched
+    std::uint64_t kept = 64u << 10;  ///< bytes kept of each stream
+  };
+  std::string job_id;
+  std::string request_id;  ///< of whoever submitted the job: for our log only
+  int attempt = 1;
+  std::filesystem::path pack;
+  std::uint64_t pack_bytes = 0;
+  std::vector<Command> commands;                    ///< 1 to 250
+  core::Duration limit = std::chrono::seconds(60);  ///< no command begins that might end after it
+  Limits limits;
+};
+struct ExamineResult {
+  Image image;                  ///< DockerSandboxOptions::toolbox
+  std::vector<RunResult> runs;  ///< of the first commands; fewer than asked for when `stopped` says why
+  std::string stopped;
 };
 
 /// What the wall itself consists of, for the statement's sandbox entry. Known once `start` has succeeded.
@@ -172,6 +215,9 @@ class Sandbox {
   /// Runs one command on one package in a container of its own, and removes the container. Cancelling the coroutine
   /// kills the container and gives `cancelled`.
   virtual awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) = 0;
+  /// Runs commands of our own choice on a package, under the profile of `run`, without a network, in one container of
+  /// the toolbox image. A sandbox that is lost between two commands gives the results so far.
+  virtual awaitable<Result<ExamineResult>> examine(ExamineRequest request) = 0;
   virtual Profile profile() const = 0;
   /// Whether the engine answers now; the message says why not.
   virtual awaitable<Result<void>> check() = 0;

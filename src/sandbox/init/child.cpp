@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sandbox/init/watch_filter.hpp"
+
 namespace skill_verifier::sandbox::guest {
 namespace {
 
@@ -37,15 +39,19 @@ bool open_pipe(Pipe& pipe) {
   ::_exit(126);
 }
 
-/// Standard input, output and error, and the setup pipe; nothing else stays open. The sources are all above 2.
-bool arrange_descriptors(int out, int err, int& setup) {
+/// Standard input, output and error, the setup pipe and the watch's channel, if there is one; nothing else stays open.
+/// The sources are all above 2, and the channel, as the second of its pair, above 3.
+bool arrange_descriptors(int out, int err, int& setup, int& channel) {
   constexpr int kSetup = 3;
+  constexpr int kChannel = 4;
   if (::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) return false;
   if (setup != kSetup && ::dup3(setup, kSetup, O_CLOEXEC) < 0) return false;
   setup = kSetup;
+  if (channel > kChannel && ::dup3(channel, kChannel, O_CLOEXEC) < 0) return false;
+  if (channel >= 0) channel = kChannel;
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null || ::dup2(null.get(), STDIN_FILENO) < 0) return false;
-  return close_from(kSetup + 1);
+  return close_from(channel >= 0 ? kChannel + 1 : kSetup + 1);
 }
 
 bool reset_signals() {
@@ -122,14 +128,15 @@ std::string describe(const std::string& name, int error) {
   return line + "\n";
 }
 
-[[noreturn]] void become_command(RunRequest run, const Identity& identity, int out, int err, int setup) {
+[[noreturn]] void become_command(RunRequest run, const Identity& identity, int out, int err, int setup, int channel) {
   if (::setsid() < 0) give_up(setup, kSession);
-  if (!arrange_descriptors(out, err, setup)) give_up(setup, kDescriptors);
+  if (!arrange_descriptors(out, err, setup, channel)) give_up(setup, kDescriptors);
   if (!reset_signals()) give_up(setup, kSignals);
   become_oom_victim();
   if (!become_job(identity)) give_up(setup, kIdentity);
   ::umask(022);
   if (::chdir(init::kSkillPath) != 0) give_up(setup, kDirectory);
+  if (channel >= 0) install_watch(channel);
   const int error = execute(run.argv, run.env);
   const auto line = describe(run.argv.front(), error);
   (void)!::write(STDERR_FILENO, line.data(), line.size());
@@ -148,14 +155,14 @@ Fault setup_fault(const SetupFailure& failure) {
   return errno_fault("exec_setup", known ? kStepNames[failure.step] : "prepare the command", failure.error);
 }
 
-Status start_child(const RunRequest& run, const Identity& identity, Child& child) {
+Status start_child(const RunRequest& run, const Identity& identity, int watch_channel, Child& child) {
   Pipe out;
   Pipe err;
   Pipe setup;
   if (!open_pipe(out) || !open_pipe(err) || !open_pipe(setup)) return errno_fault("exec_setup", "make pipes", errno);
   const pid_t pid = ::fork();
   if (pid < 0) return errno_fault("exec_setup", "fork", errno);
-  if (pid == 0) become_command(run, identity, out.write.get(), err.write.get(), setup.write.get());
+  if (pid == 0) become_command(run, identity, out.write.get(), err.write.get(), setup.write.get(), watch_channel);
   child.pid = pid;
   child.out = std::move(out.read);
   child.err = std::move(err.read);

@@ -25,8 +25,9 @@ Fault setup_fault(const SetupFailure& failure);
 
 /// Forks a process that becomes the command: session of its own, only three descriptors (/dev/null and two pipes), the
 /// job's identity, first victim of the OOM killer, default signals, umask 022, in /skill, with exactly the given
-/// environment. The program is searched in the environment's PATH when its name has no slash. Faults: `exec_setup`.
-Status start_child(const RunRequest& run, const Identity& identity, Child& child);
+/// environment. The program is searched in the environment's PATH when its name has no slash. With a
+/// channel (not -1) what it asks the kernel for is shown to whoever reads the channel. Faults: `exec_setup`.
+Status start_child(const RunRequest& run, const Identity& identity, int watch_channel, Child& child);
 
 /// Closes every descriptor from `first` on.
 bool close_from(int first);

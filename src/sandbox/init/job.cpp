@@ -23,7 +23,8 @@ int remaining_ms(std::uint64_t deadline_us) {
 
 }  // namespace
 
-Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run)
+Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run,
+         bool watched)
     : host_(host),
       reaper_(reaper),
       identity_(identity),
@@ -31,12 +32,17 @@ Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_
       index_(index),
       out_(static_cast<std::size_t>(run.kept)),
       err_(static_cast<std::size_t>(run.kept)),
-      buffer_(kReadBuffer) {}
+      buffer_(kReadBuffer) {
+  if (watched) watch_.emplace();
+}
 
 Status Job::supervise(bool& host_gone) {
   memory_before_ = read_memory_counters();
   begun_us_ = monotonic_us();
-  if (auto fault = start_child(run_, identity_, child_)) return fault;
+  if (watch_) {
+    if (auto fault = watch_->open()) return fault;
+  }
+  if (auto fault = start_child(run_, identity_, watch_ ? watch_->child_channel() : -1, child_)) return fault;
   reaper_.watch(child_.pid);
 
   const End end = wait();
@@ -68,15 +74,17 @@ Job::End Job::wait_once() {
   if (host_.unread()) return read_host();
   const auto deadline = begun_us_ + std::uint64_t{run_.timeout_ms} * 1000;
   const short when_pending = host_.pending() ? POLLOUT : 0;
-  enum : std::size_t { kSetup, kEnded, kOut, kErr, kInput, kOutput, kCount };
+  enum : std::size_t { kSetup, kEnded, kOut, kErr, kInput, kOutput, kWatch, kCount };
   pollfd fds[kCount] = {
-      {child_.setup.get(), POLLIN, 0}, {reaper_.fd(), POLLIN, 0},  {child_.out.get(), POLLIN, 0},
-      {child_.err.get(), POLLIN, 0},   {host_.input(), POLLIN, 0}, {host_.output(), when_pending, 0},
+      {child_.setup.get(), POLLIN, 0},         {reaper_.fd(), POLLIN, 0},  {child_.out.get(), POLLIN, 0},
+      {child_.err.get(), POLLIN, 0},           {host_.input(), POLLIN, 0}, {host_.output(), when_pending, 0},
+      {watch_ ? watch_->fd() : -1, POLLIN, 0},
   };
   const int ready = ::poll(fds, kCount, remaining_ms(deadline));
   if (ready > 0 && fds[kSetup].revents != 0) read_setup();
   if (ready > 0 && fds[kOut].revents != 0) read_pipe(child_.out, out_);
   if (ready > 0 && fds[kErr].revents != 0) read_pipe(child_.err, err_);
+  if (ready > 0 && fds[kWatch].revents != 0) watch_->answer(identity_, fds[kWatch].revents);
   if (ready > 0 && fds[kEnded].revents != 0) reaper_.collect();
   if (fault_ || reaper_.main_status()) return End::exited;
   if (monotonic_us() >= deadline) return End::timeout;
@@ -129,6 +137,7 @@ void Job::read_setup() {
     return;
   }
   started_ = true;
+  if (watch_) watch_->listen();
   host_.queue(InitFrame::started, index_, Payload().u32(static_cast<std::uint32_t>(child_.pid)).bytes());
 }
 
@@ -160,6 +169,7 @@ bool Job::send_tail(const KeptOutput& stream) {
 /// tmpfs that nobody can kill.
 bool Job::report(End end) {
   if (!host_.flush() || !send_rest(out_, InitFrame::out) || !send_rest(err_, InitFrame::err)) return false;
+  if (watch_) host_.queue(InitFrame::seen, index_, watch_->report());
   const auto reason = end == End::timeout  ? ExitReason::timeout
                       : end == End::killed ? ExitReason::killed
                                            : ExitReason::exited;

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "sandbox/init/child.hpp"
 #include "sandbox/init/host_stream.hpp"
 #include "sandbox/init/kept_output.hpp"
 #include "sandbox/init/memory.hpp"
 #include "sandbox/init/reaper.hpp"
+#include "sandbox/init/watch.hpp"
 
 namespace skill_verifier::sandbox::guest {
 
@@ -14,7 +16,9 @@ namespace skill_verifier::sandbox::guest {
 /// limit holds.
 class Job {
  public:
-  Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run);
+  /// With `watched` its seen frame goes out before its exit frame.
+  Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run,
+      bool watched);
 
   /// Returns when nothing of the command is left and the exit frame is sent. `host_gone` = the host hung up. Faults:
   /// `exec_setup`, `protocol`, `internal`; nothing of the command is left then either.
@@ -43,6 +47,7 @@ class Job {
   std::vector<char> buffer_;
   MemoryCounters memory_before_;
   Child child_;
+  std::optional<Watch> watch_;
   Status fault_;
   bool started_ = false;
   std::uint64_t begun_us_ = 0;

@@ -54,7 +54,9 @@ Status Session::on_frame() {
     case HostFrame::use_prepared:
       return use_prepared();
     case HostFrame::run:
-      return run();
+      return run(false);
+    case HostFrame::run_watched:
+      return run(true);
     case HostFrame::kill:
       return stage_ == Stage::hello ? Status(out_of_order()) : Status();
     case HostFrame::finish:
@@ -124,14 +126,14 @@ Status Session::package_ready(const TreeSize& size) {
   return {};
 }
 
-Status Session::run() {
-  if (stage_ != Stage::commands) return out_of_order();
+Status Session::run(bool watched) {
+  if (stage_ != Stage::commands || (watched && identity_.prepare)) return out_of_order();
   const auto index = host_.frame().index();
   if (index != commands_) return Fault{"protocol", "commands are not numbered in order"};
   RunRequest request;
   if (auto fault = parse_run(host_.frame().payload(), request)) return fault;
   ++commands_;
-  Job job(host_, reaper_, identity_, index, request);
+  Job job(host_, reaper_, identity_, index, request, watched);
   return job.supervise(host_gone_);
 }
 

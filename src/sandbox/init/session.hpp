@@ -39,7 +39,7 @@ class Session {
   Status end_pack();
   Status use_prepared();
   Status package_ready(const TreeSize& size);
-  Status run();
+  Status run(bool watched);
   Status finish();
   void send(init::InitFrame type, const Payload& payload);
 

@@ -63,7 +63,8 @@ bool read_texts(Cursor& cursor, std::vector<std::string>& texts) {
 }
 
 bool known(std::uint8_t type) {
-  return type >= static_cast<std::uint8_t>(HostFrame::hello) && type <= static_cast<std::uint8_t>(HostFrame::finish);
+  return type >= static_cast<std::uint8_t>(HostFrame::hello) &&
+         type <= static_cast<std::uint8_t>(HostFrame::run_watched);
 }
 
 }  // namespace
@@ -166,7 +167,8 @@ bool FrameParser::begin() {
   if (zero != 0) return refuse("reserved bytes of a frame header are not zero");
   if (left_ > init::kMaxFrame) return refuse("frame is too long");
   type_ = static_cast<HostFrame>(type);
-  if (index_ != 0 && type_ != HostFrame::run) return refuse("frame that is not about a command has an index");
+  if (index_ != 0 && type_ != HostFrame::run && type_ != HostFrame::run_watched)
+    return refuse("frame that is not about a command has an index");
   inside_ = true;
   header_.clear();
   payload_.clear();
