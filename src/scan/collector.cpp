@@ -49,7 +49,7 @@ void Collector::add_at(std::string_view short_id, std::string_view file, int lin
   Row row;
   row.file = std::string(file);
   row.line = row.end_line = line;
-  row.column = row.end_column = column;
+  row.column = row.end_column = row.utf16_column = row.utf16_end_column = column;
   row.note = std::move(note);
   row.severity = rules_.checks[*check].severity;
   keep(*check, std::move(row));
@@ -70,6 +70,8 @@ void Collector::add(std::size_t check, const FileText& file, std::uint32_t begin
   row.column = static_cast<int>(begin - file.lines[first] + 1);
   row.end_line = static_cast<int>(last + 1);
   row.end_column = static_cast<int>(end - file.lines[last] + 1);
+  row.utf16_column = static_cast<int>(file.utf16.before(begin) - file.utf16.before(file.lines[first]) + 1);
+  row.utf16_end_column = static_cast<int>(file.utf16.before(end) - file.utf16.before(file.lines[last]) + 1);
   row.matched = core::shorten(file.raw.substr(begin, end - begin), kMatched);
   set_excerpt(row, file, file.lines[first], begin, end);
   row.severity = rules_.checks[check].severity;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scan/rules.hpp"
+#include "scan/utf16.hpp"
 #include "skill_verifier/scan/scan.hpp"
 
 namespace skill_verifier::scan {
@@ -14,6 +15,7 @@ struct FileText {
   std::string_view path;
   std::string_view raw;
   std::vector<std::uint32_t> lines;
+  Utf16Index utf16{raw};
 };
 
 /// Gathers what checks find and turns it into the rows of a report.

@@ -17,6 +17,8 @@ core::OrderedJson row_json(const Row& row, const Profile& profile) {
   if (row.column > 0) json["column"] = row.column;
   if (row.end_line > 0) json["endLine"] = row.end_line;
   if (row.end_column > 0) json["endColumn"] = row.end_column;
+  if (row.utf16_column != row.column) json["utf16Column"] = row.utf16_column;
+  if (row.utf16_end_column != row.end_column) json["utf16EndColumn"] = row.utf16_end_column;
   if (!row.matched.empty()) json["matched"] = row.matched;
   if (!row.note.empty()) json["note"] = row.note;
   if (row.allowed) json["allowed"] = true;

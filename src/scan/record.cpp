@@ -61,6 +61,9 @@ Json row_json(const Row& row) {
   number("column", row.column);
   number("endLine", row.end_line);
   number("endColumn", row.end_column);
+  // Only where the line has more than ASCII before it.
+  if (row.utf16_column != row.column) number("utf16Column", row.utf16_column);
+  if (row.utf16_end_column != row.end_column) number("utf16EndColumn", row.utf16_end_column);
   text("matched", row.matched);
   text("note", row.note);
   if (row.allowed) json["allowed"] = true;
@@ -88,6 +91,8 @@ Row parse_row(const Json& json) {
   row.column = number_of(json, "column");
   row.end_line = number_of(json, "endLine");
   row.end_column = number_of(json, "endColumn");
+  row.utf16_column = json.contains("utf16Column") ? number_of(json, "utf16Column") : row.column;
+  row.utf16_end_column = json.contains("utf16EndColumn") ? number_of(json, "utf16EndColumn") : row.end_column;
   row.matched = text_of(json, "matched");
   row.note = text_of(json, "note");
   row.allowed = json.contains("allowed");
@@ -98,7 +103,8 @@ bool is_row(const Json& json) {
   if (!json.is_object() || !json.contains("check") || !json.contains("outcome") || !json.contains("severity"))
     return false;
   constexpr std::array<const char*, 6> texts{"check", "outcome", "severity", "file", "matched", "note"};
-  constexpr std::array<const char*, 4> numbers{"line", "column", "endLine", "endColumn"};
+  constexpr std::array<const char*, 6> numbers{"line",      "column",      "endLine",
+                                               "endColumn", "utf16Column", "utf16EndColumn"};
   const bool typed =
       std::ranges::all_of(texts, [&](const char* name) { return !json.contains(name) || json[name].is_string(); }) &&
       std::ranges::all_of(numbers,

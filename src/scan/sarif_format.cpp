@@ -68,10 +68,10 @@ Json result_json(const Scanned& scanned, const Row& row, const Check* check, std
   physical["artifactLocation"]["uri"] = uri;
   // GitHub refuses results without a region: a row about a whole file stands at its first line.
   Json region{{"startLine", std::max(row.line, 1)}};
-  if (row.column > 0) region["startColumn"] = row.column;
+  if (row.utf16_column > 0) region["startColumn"] = row.utf16_column;
   if (row.end_line >= row.line && row.end_line > 0) region["endLine"] = row.end_line;
-  if (row.end_column > 0 && (row.end_line > row.line || row.end_column >= row.column))
-    region["endColumn"] = row.end_column;
+  if (row.utf16_end_column > 0 && (row.end_line > row.line || row.utf16_end_column >= row.utf16_column))
+    region["endColumn"] = row.utf16_end_column;
   physical["region"] = std::move(region);
   result["locations"] = Json::array({Json{{"physicalLocation", std::move(physical)}}});
   result["partialFingerprints"]["skillVerifier/v1"] =

@@ -9,6 +9,7 @@
 #include "scan/claims.hpp"
 #include "scan/collector.hpp"
 #include "scan/conformance.hpp"
+#include "scan/dependencies.hpp"
 #include "scan/fold.hpp"
 #include "scan/matcher.hpp"
 #include "scan/package_checks.hpp"
@@ -39,6 +40,7 @@ class Scanner {
       look(file, bytes);
     }
     package_.finish();
+    SKILL_VERIFIER_TRY_VOID(check_dependencies(source_, collector_));
     if (facts.manifest) claims_.compare(*facts.manifest, source_, collector_);
     return collector_.finish(facts.allows);
   }

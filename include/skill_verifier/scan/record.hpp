@@ -26,8 +26,9 @@ struct Summary {
 Summary summary_of(const Report& report);
 
 /// The rows that are not simply passed, as an array of objects in RFC 8785 canonical JSON: {"check","outcome",
-/// "severity","file","line","column","endLine","endColumn","matched","note","allowed"}; members that are empty, zero or
-/// false are left out.
+/// "severity","file","line","column","endLine","endColumn","utf16Column","utf16EndColumn","matched","note","allowed"};
+/// members that are empty, zero or false are left out, and the UTF-16 columns where they are the same as those in
+/// bytes.
 std::string rows_json(const Report& report);
 /// Reads that array again, for reports that were kept. Excerpts and passed rows are not in it; the sums are those of
 /// the rows that are. Errors: invalid_argument `rows_unreadable`.

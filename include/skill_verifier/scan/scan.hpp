@@ -25,12 +25,14 @@ struct Row {
   int line = 0;                       ///< 1-based; 0: the file as a whole
   int column = 0;                     ///< 1-based, in bytes of the file
   int end_line = 0;
-  int end_column = 0;     ///< past the last byte
-  std::string matched;    ///< the bytes in question, shortened and escaped
-  std::string excerpt;    ///< the line around them, shortened and escaped
-  std::size_t caret = 0;  ///< where `matched` begins in `excerpt`, in bytes
-  std::string note;       ///< what is particular to this hit, or why the check was skipped
-  bool allowed = false;   ///< the author declared in metadata.skill-verifier-allow that this is intended
+  int end_column = 0;        ///< past the last byte
+  int utf16_column = 0;      ///< `column` in UTF-16 code units, as SARIF and editors count
+  int utf16_end_column = 0;  ///< and `end_column`
+  std::string matched;       ///< the bytes in question, shortened and escaped
+  std::string excerpt;       ///< the line around them, shortened and escaped
+  std::size_t caret = 0;     ///< where `matched` begins in `excerpt`, in bytes
+  std::string note;          ///< what is particular to this hit, or why the check was skipped
+  bool allowed = false;      ///< the author declared in metadata.skill-verifier-allow that this is intended
 };
 
 struct Report {
