@@ -27,6 +27,7 @@ struct Config {
   service::ServiceOptions service;
   sandbox::DockerSandboxOptions sandbox;
   attest::DstackOptions dstack;
+  bool sandbox_checks = true;
   bool attestation_enabled = true;
   std::string pccs;  ///< where collateral comes from; empty: Intel's PCS, `off`: nowhere
   TlsSource tls;

@@ -199,6 +199,10 @@ void add_service_keys(std::vector<Key>& keys) {
   add("cache.failed_max_age", duration<std::chrono::seconds>(
                                   0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
   add("checks.flagged", apply_flagged);
+  add("checks.sandbox", boolean([](Config& c) -> auto& { return c.sandbox_checks; }));
+  add("checks.sandbox_time",
+      duration<core::Duration>(10s, 1h, [](Config& c) -> auto& { return c.service.sandbox_checks_limit; }));
+  add("checks.toolbox", text([](Config& c) -> auto& { return c.sandbox.toolbox; }));
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
   add("attestation.dstack", text([](Config& c) -> auto& { return c.dstack.endpoint; }), "DSTACK_SOCKET");
@@ -378,6 +382,7 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.sandbox.toolbox = "skill-verifier.local/toolbox:1";
   config.service.cache = true;
   config.server.key_rate = {3000, 1min};
   config.server.address_rate = {600, 1min};

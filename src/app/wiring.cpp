@@ -105,6 +105,10 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   SKILL_VERIFIER_TRY(config.service.verifier_sha256, program_sha256());
   config.service.source_commit = source_commit();
   SKILL_VERIFIER_TRY(config.service.checks, scan::standard_profile());
+  if (config.sandbox_checks) {
+    SKILL_VERIFIER_TRY(config.service.sandbox_checks, scan::sandbox_profile());
+    config.service.toolbox = config.sandbox.toolbox;
+  }
   config.service.runtimes = config.sandbox.images;
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));

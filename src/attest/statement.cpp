@@ -68,6 +68,14 @@ Result<void> check(const StatementInput& input) {
     checks.push_back(check_digest("checks.profile_sha256", input.checks->profile_sha256));
     checks.push_back(check_digest("checks.rows_sha256", input.checks->rows_sha256));
   }
+  if (input.sandbox_checks) {
+    const auto& sandbox = *input.sandbox_checks;
+    checks.push_back(check_text("sandbox_checks.profile", sandbox.profile));
+    checks.push_back(check_digest("sandbox_checks.profile_sha256", sandbox.profile_sha256));
+    checks.push_back(check_digest("sandbox_checks.rows_sha256", sandbox.rows_sha256));
+    if (!sandbox.image_reference.empty())
+      checks.push_back(check_digest("sandbox_checks.image_id", bare_image_id(sandbox.image_id)));
+  }
   if (input.run && input.image_reference.empty()) checks.push_back(statement_error("a run without an image"));
   if (input.prepared_image_id) {
     checks.push_back(check_digest("prepared_image_id", bare_image_id(*input.prepared_image_id)));
@@ -134,6 +142,18 @@ Json build_profile(const StatementInput::Checks& checks) {
                                    {"skipped", checks.skipped}}}};
 }
 
+Json build_sandbox_checks(const StatementInput::SandboxChecks& checks) {
+  Json annotations{{"allowed", checks.allowed}, {"rowsSha256", checks.rows_sha256}, {"skipped", checks.skipped}};
+  if (!checks.image_reference.empty()) {
+    annotations["image"] = checks.image_reference;
+    annotations["imageSha256"] = std::string(bare_image_id(checks.image_id));
+  }
+  return Json{{"name", "sandbox-checks"},
+              {"uri", checks.profile},
+              {"digest", sha256_digest(checks.profile_sha256)},
+              {"annotations", std::move(annotations)}};
+}
+
 Result<Json> build_configuration(const StatementInput& input) {
   auto limits = core::canonical_json(to_json(input.sandbox_limits));
   if (!limits) return core::with_context(limits.error(), "sandbox_limits");
@@ -151,6 +171,7 @@ Result<Json> build_configuration(const StatementInput& input) {
   entries.push_back(
       Json{{"name", "verifier"}, {"uri", input.verifier}, {"digest", sha256_digest(input.verifier_sha256)}});
   if (input.checks) entries.push_back(build_profile(*input.checks));
+  if (input.sandbox_checks) entries.push_back(build_sandbox_checks(*input.sandbox_checks));
   if (input.nonce) entries.push_back(Json{{"name", "nonce"}, {"annotations", Json{{"value", *input.nonce}}}});
   if (input.run) entries.push_back(build_run(*input.run, input.prepared_image_id));
   return entries;

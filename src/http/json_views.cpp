@@ -134,11 +134,11 @@ double milliseconds(std::chrono::microseconds time) {
 
 OrderedJson timing_view(const service::JobTiming& timing) {
   const std::pair<const char*, std::chrono::microseconds> stages[] = {
-      {"intake", timing.intake},     {"stored", timing.stored},       {"queued", timing.queued},
-      {"begun", timing.begun},       {"checks", timing.checks},       {"image", timing.image},
-      {"deps", timing.deps},         {"container", timing.container}, {"package", timing.package},
-      {"command", timing.command},   {"judged", timing.judged},       {"quote", timing.quote},
-      {"finished", timing.finished}, {"total", timing.total}};
+      {"intake", timing.intake},   {"stored", timing.stored},       {"queued", timing.queued},
+      {"begun", timing.begun},     {"checks", timing.checks},       {"image", timing.image},
+      {"deps", timing.deps},       {"container", timing.container}, {"package", timing.package},
+      {"command", timing.command}, {"examined", timing.examined},   {"judged", timing.judged},
+      {"quote", timing.quote},     {"finished", timing.finished},   {"total", timing.total}};
   OrderedJson object{{"warm", timing.warm}};
   for (const auto& [stage, time] : stages)
     object["milliseconds"][stage] = milliseconds(time);

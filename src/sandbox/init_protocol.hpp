@@ -29,7 +29,7 @@ inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::uint32_t kMaxKept = 8u << 20;          ///< most kept bytes per stream that `run` may ask for
 inline constexpr std::uint32_t kMaxFrame = kMaxKept + 4096;  ///< longest payload either side accepts: an exit frame
 inline constexpr std::uint32_t kOutputFrame = 64u << 10;     ///< longest out/err payload sent
-inline constexpr std::uint32_t kMaxSightings = 16;
+inline constexpr std::uint32_t kMaxSightings = 16;  ///< half of them of each kind
 inline constexpr std::uint32_t kMaxTarget = 256;
 inline constexpr const char* kInitPath = "/skill-verifier-init";
 inline constexpr const char* kSkillPath = "/skill";
@@ -68,7 +68,7 @@ enum class InitFrame : std::uint8_t {
   fault = 71,  ///< text code (`pack_invalid`, `no_space`, `exec_setup`, `protocol`, `internal`), text message
   done = 72,
   /// u8 bits (1 = system calls were seen, 2 = the network's counters were read), u64 what had no route, u32 calls that
-  /// could not be read, u32 different sightings not listed, u32 count (at most kMaxSightings), per sighting u8 kind (0
+  /// could not be read, u32 attempts not listed, u32 count (at most kMaxSightings), per sighting u8 kind (0
   /// = write, 1 = connect), u32 times, text target of at most kMaxTarget bytes
   seen = 73,
 };

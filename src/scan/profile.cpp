@@ -85,4 +85,8 @@ Result<Profile> standard_profile() {
   return load_profile(standard_profile_files());
 }
 
+Result<Profile> sandbox_profile() {
+  return load_profile(sandbox_profile_files());
+}
+
 }  // namespace skill_verifier::scan

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service/result_cache.hpp"
+#include "service/sandbox_log.hpp"
 #include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -48,6 +49,13 @@ void note_run(JobTiming& timing, const sandbox::RunTiming& run) {
 void log_checks(LiveLog& log, const scan::Report& checks) {
   log.heading(fmt::format("checks {}: {} failed, {} warned, {} passed{}", checks.profile, checks.failed, checks.warned,
                           checks.passed, checks.flagged ? ", flagged" : ""));
+}
+
+/// What may well be different at another attempt. A sandbox that was lost is no such thing here: a skill can do that,
+/// and the verdict on its declared test is known.
+bool is_our_fault(const Error& error) {
+  if (error.code == Errc::cancelled) return true;
+  return (error.code == Errc::unavailable || error.code == Errc::timed_out) && error.id != "sandbox_lost";
 }
 
 /// Shares the entry, so that output which arrives late has somewhere to go.
@@ -101,15 +109,18 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
                                                                 std::function<void()> tested) {
   SKILL_VERIFIER_CO_TRY(const OrderPtr order, make_order(std::move(job)));
   Evidence known;
+  std::optional<SandboxPlan> sandbox_plan;
   {
-    auto checks = co_await look(order, entry->recovered);
-    if (!checks) co_return checks.error();
-    known.checks = std::move(*checks);
+    auto looked = co_await look(order, entry->recovered);
+    if (!looked) co_return looked.error();
+    known.checks = std::move(looked->checks);
+    sandbox_plan = std::move(looked->plan);
   }
   if (known.checks) log_checks(entry->log, *known.checks);
   entry->watch.lap(&JobTiming::checks);
   auto evidence = co_await collect(entry, order, std::move(known));
   if (!evidence) co_return evidence.error();
+  SKILL_VERIFIER_CO_TRY_VOID(co_await examine(entry, order, std::move(sandbox_plan), *evidence));
 
   const auto& [stored, request, plan] = *order;
   const Judgement judgement = judge(request, plan, *evidence);
@@ -148,22 +159,49 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   co_return outcome;
 }
 
-core::awaitable<Result<std::optional<scan::Report>>> JobRunner::look(OrderPtr order, bool recovered) {
-  if (!recovered && !options_.checks) co_return std::optional<scan::Report>();
+core::awaitable<Result<void>> JobRunner::examine(EntryPtr entry, OrderPtr order, std::optional<SandboxPlan> plan,
+                                                 Evidence& evidence) {
+  if (!plan) co_return Result<void>{};
+  Result<sandbox::ExamineResult> examined = sandbox::ExamineResult{};
+  auto commands = plan->to_run();
+  if (!commands.empty()) {
+    const bool stopped = co_await core::cancelled();
+    if (stopped) co_return was_cancelled();
+    entry->log.heading(fmt::format("checks in the sandbox: {} commands", commands.size()));
+    auto wanted = wanted_of<sandbox::ExamineRequest>(*order, {});
+    wanted.commands = std::move(commands);
+    wanted.limit = options_.sandbox_checks_limit;
+    const auto limit = options_.sandbox_checks_limit + options_.sandbox_overhead;
+    auto examining = sandbox_.examine(std::move(wanted));
+    examined = co_await core::with_deadline(std::move(examining), limit, "checks in the sandbox");
+    if (!examined && is_our_fault(examined.error())) co_return examined.error();
+    log_examined(entry->log, *plan, examined);
+  }
+  const auto allows = evidence.checks ? evidence.checks->allows : std::vector<std::string>();
+  evidence.sandbox_checks = judge_sandbox(*plan, examined, *options_.sandbox_checks, allows);
+  entry->watch.lap(&JobTiming::examined);
+  co_return Result<void>{};
+}
+
+core::awaitable<Result<JobRunner::Looked>> JobRunner::look(OrderPtr order, bool recovered) {
+  if (!recovered && !options_.checks && !options_.sandbox_checks) co_return Looked{};
   // A package made to be slow must not hold every thread of the pool.
   const auto turn = co_await looking_.acquire();
   if (!turn) co_return was_cancelled();
-  auto work = [path = store_.pack_path(order->job.id), digest = order->request.tree_digest,
-               profile = options_.checks]() -> Result<std::optional<scan::Report>> {
+  auto work = [path = store_.pack_path(order->job.id), order, profile = options_.checks,
+               plans = options_.sandbox_checks.has_value()]() -> Result<Looked> {
+    const auto& digest = order->request.tree_digest;
     SKILL_VERIFIER_TRY(const skill::Package package, skill::open_pack(path));
     if (package.tree_digest != digest)
       return Error{Errc::internal, "pack_corrupt",
                    fmt::format("the stored package has tree digest {}, the job was accepted with {}",
                                package.tree_digest, digest),
                    "submit the skill again"};
-    if (!profile) return std::optional<scan::Report>();
-    SKILL_VERIFIER_TRY(auto report, scan::scan(scan::attested_source_of(package), *profile));
-    return std::optional(std::move(report));
+    Looked looked;
+    if (plans) looked.plan = plan_sandbox_checks(skill::view_of(package), order->request.manifest);
+    if (!profile) return looked;
+    SKILL_VERIFIER_TRY(looked.checks, scan::scan(scan::attested_source_of(package), *profile));
+    return looked;
   };
   co_return co_await core::run_on(pool_, std::move(work));
 }
@@ -209,7 +247,7 @@ Wanted JobRunner::wanted_of(const Order& order, sandbox::Image image) const {
   wanted.job_id = order.job.id;
   wanted.request_id = order.request.request_id;
   wanted.attempt = order.job.attempt;
-  wanted.image = std::move(image);
+  if constexpr (requires { wanted.image; }) wanted.image = std::move(image);
   wanted.pack = store_.pack_path(order.job.id);
   wanted.pack_bytes = order.request.pack_bytes;
   wanted.limits = options_.limits;

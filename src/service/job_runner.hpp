@@ -5,6 +5,7 @@
 
 #include "service/entry.hpp"
 #include "service/quote_evidence.hpp"
+#include "service/sandbox_plan.hpp"
 #include "service/service_metrics.hpp"
 #include "service/verdict.hpp"
 #include "skill_verifier/service/service.hpp"
@@ -40,8 +41,16 @@ class JobRunner {
 
   Result<OrderPtr> make_order(store::Job job) const;
   core::awaitable<Result<store::JobOutcome>> judge_job(EntryPtr entry, store::Job job, std::function<void()> tested);
-  /// Reads the package again, which shows whether it is still the one that was accepted, and makes the static checks.
-  core::awaitable<Result<std::optional<scan::Report>>> look(OrderPtr order, bool recovered);
+  /// Reads the package again, which shows whether it is still the one that was accepted, and makes the static checks
+  /// and a plan of the others.
+  struct Looked {
+    std::optional<scan::Report> checks;
+    std::optional<SandboxPlan> plan;
+  };
+  core::awaitable<Result<Looked>> look(OrderPtr order, bool recovered);
+  /// The checks that run something, in a container of their own, after the declared test is over.
+  core::awaitable<Result<void>> examine(EntryPtr entry, OrderPtr order, std::optional<SandboxPlan> plan,
+                                        Evidence& evidence);
   core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order, Evidence evidence);
   /// What both phases ask of the sandbox alike.
   template <class Wanted>

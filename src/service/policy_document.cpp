@@ -34,6 +34,14 @@ Json checks_json(const ServiceOptions& options) {
               {"flagged", options.flagged_fails ? "fail" : "report"}};
 }
 
+Json sandbox_checks_json(const ServiceOptions& options) {
+  if (!options.sandbox_checks) return nullptr;
+  return Json{{"profile", options.sandbox_checks->name()},
+              {"sha256", options.sandbox_checks->digest()},
+              {"image", options.toolbox},
+              {"limitMs", std::chrono::duration_cast<std::chrono::milliseconds>(options.sandbox_checks_limit).count()}};
+}
+
 }  // namespace
 
 Result<std::string> policy_document(const ServiceOptions& options, const sandbox::Profile& profile) {
@@ -56,6 +64,7 @@ Result<std::string> policy_document(const ServiceOptions& options, const sandbox
                             {"initSha256", profile.init_sha256},
                             {"seccompSha256", profile.seccomp_sha256}}},
            {"test", Json{{"network", network(options.allow_bridge_for_tests)}, {"maxTimeoutMs", most.count()}}},
+           {"sandboxChecks", sandbox_checks_json(options)},
            {"type", "skill-verifier-policy-v1"}});
 }
 

@@ -17,10 +17,15 @@ namespace {
 
 using core::Json;
 
-/// What the static checks are that a verdict includes, and what becomes of it when they flag the skill.
+/// What the checks are that a verdict includes, and what becomes of it when they flag the skill.
 std::string checks_of(const ServiceOptions& options) {
-  if (!options.checks) return {};
-  return fmt::format("{} {}", options.checks->digest(), options.flagged_fails ? "fails" : "reports");
+  std::string text;
+  if (options.checks)
+    text = fmt::format("{} {}", options.checks->digest(), options.flagged_fails ? "fails" : "reports");
+  if (options.sandbox_checks)
+    text += fmt::format(" {} {} {}", options.sandbox_checks->digest(), options.toolbox,
+                        options.sandbox_checks_limit.count());
+  return text;
 }
 
 Error invalid(const store::Job& job, std::string_view why) {
@@ -66,6 +71,7 @@ Result<std::string> cache_key(const std::string& skill_id, const JobRequest& req
 
 bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, bool wants_quote) {
   if (wants_quote && !has_quote) return false;
+  if (evidence.sandbox_checks && !evidence.sandbox_checks->repeatable) return false;
   if (!plan.test) return true;
   const auto& run = evidence.run;
   return !plan.test_bridge && run && run->outcome == sandbox::Outcome::exited && !run->memory_killed;

@@ -56,7 +56,7 @@ class ServiceMetrics {
   std::array<std::uint64_t, 4> outcomes_{};
   std::map<store::JobState, std::uint64_t> ended_;
   std::map<std::string, std::uint64_t, std::less<>> faults_;
-  std::array<Stage, 14> stages_ = {{{"intake", &JobTiming::intake, {}},
+  std::array<Stage, 15> stages_ = {{{"intake", &JobTiming::intake, {}},
                                     {"stored", &JobTiming::stored, {}},
                                     {"queued", &JobTiming::queued, {}},
                                     {"begun", &JobTiming::begun, {}},
@@ -66,6 +66,7 @@ class ServiceMetrics {
                                     {"container", &JobTiming::container, {}},
                                     {"package", &JobTiming::package, {}},
                                     {"command", &JobTiming::command, {}},
+                                    {"examined", &JobTiming::examined, {}},
                                     {"judged", &JobTiming::judged, {}},
                                     {"quote", &JobTiming::quote, {}},
                                     {"finished", &JobTiming::finished, {}},

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "service/sandbox_record.hpp"
 #include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -16,9 +17,9 @@ namespace {
 
 using core::OrderedJson;
 
-constexpr std::array<std::string_view, 8> kWeakening{"output_truncated", "memory_killed",         "timeout_capped",
-                                                     "network_denied",   "frontmatter_recovered", "test_discovered",
-                                                     "checks_failed",    "checks_flagged"};
+constexpr std::array<std::string_view, 9> kWeakening{
+    "output_truncated", "memory_killed", "timeout_capped", "network_denied",       "frontmatter_recovered",
+    "test_discovered",  "checks_failed", "checks_flagged", "checks_sandbox_failed"};
 constexpr std::string_view kTest = "test_command";
 constexpr std::string_view kDeps = "test_deps";
 
@@ -40,6 +41,13 @@ void add_check_warning(Judgement& judgement, const JobRequest& request, const sc
     warn(judgement, request, "checks_flagged", counted + ", critical ones among them");
   else
     warn(judgement, request, "checks_failed", counted);
+}
+
+void add_sandbox_warning(Judgement& judgement, const JobRequest& request, const SandboxReport& checks) {
+  const auto failed = checks.count(scan::Outcome::failed);
+  if (failed > 0)
+    warn(judgement, request, "checks_sandbox_failed",
+         fmt::format("{} rows of the checks in the sandbox failed", failed));
 }
 
 void add_warnings(Judgement& judgement, const JobRequest& request) {
@@ -179,7 +187,7 @@ std::int64_t milliseconds(std::chrono::microseconds duration) {
   return std::chrono::round<std::chrono::milliseconds>(duration).count();
 }
 
-OrderedJson run_json(const Judgement& judgement, const std::optional<scan::Report>& checks) {
+OrderedJson run_json(const Judgement& judgement, const Evidence& evidence) {
   OrderedJson json;
   const auto& run = judgement.run;
   json["passed"] = judgement.tests_passed ? OrderedJson(*judgement.tests_passed) : OrderedJson(nullptr);
@@ -187,7 +195,8 @@ OrderedJson run_json(const Judgement& judgement, const std::optional<scan::Repor
   json["stdout"] = run ? run->out.text() : "";
   json["stderr"] = run ? run->err.text() : "";
   json["duration"] = run ? milliseconds(run->duration) : 0;
-  if (checks) json["checks"] = checks_json(*checks);
+  if (evidence.checks) json["checks"] = checks_json(*evidence.checks);
+  if (evidence.sandbox_checks) json["checks"]["sandbox"] = sandbox_checks_json(*evidence.sandbox_checks);
   return json;
 }
 
@@ -264,6 +273,7 @@ Judgement judge(const JobRequest& request, const Plan& plan, const Evidence& evi
   if (judgement.verdict != Verdict::untested) judgement.tests_passed = judgement.verdict == Verdict::passed;
   add_warnings(judgement, request);
   if (evidence.checks) add_check_warning(judgement, request, *evidence.checks);
+  if (evidence.sandbox_checks) add_sandbox_warning(judgement, request, *evidence.sandbox_checks);
   if (plan.flagged_fails && evidence.checks && evidence.checks->flagged) judgement.verdict = Verdict::failed;
   const auto weakens = [](const skill::Diagnostic& warning) {
     return std::ranges::count(kWeakening, warning.code) > 0;
@@ -296,6 +306,7 @@ attest::StatementInput statement_input(const std::string& skill_id, const JobReq
   if (judgement.run) made.run = statement_run(*judgement.run, attempt);
   add_tests(made, judgement);
   if (evidence.checks) add_checks(made, scan::summary_of(*evidence.checks));
+  if (evidence.sandbox_checks) add_sandbox_checks(made, *evidence.sandbox_checks);
   return made;
 }
 
@@ -307,7 +318,7 @@ std::string result_json(const ResultInput& input) {
   json["skillId"] = skill_id;
   json["timestamp"] = core::to_rfc3339(now);
   json["duration"] = duration.count();
-  json["result"] = run_json(judgement, evidence.checks);
+  json["result"] = run_json(judgement, evidence);
   json["attestation"] = attest::attestation_json(result_hash, quote, note);
   json["manifest"] = OrderedJson{{"name", request.manifest.name},
                                  {"version", or_null(request.manifest.version)},
@@ -325,6 +336,7 @@ std::string result_json(const ResultInput& input) {
   json["notes"] = notes_json(request.notes);
   // Member order is part of the bytes that the statement's digest is over: they go in as they are.
   if (evidence.checks) json["checkRows"] = OrderedJson::parse(scan::rows_json(*evidence.checks));
+  if (evidence.sandbox_checks) json["sandboxRows"] = OrderedJson::parse(rows_json(*evidence.sandbox_checks));
   json["attempt"] = attempt;
   if (!collateral_sha256.empty()) json["collateral"] = OrderedJson{{"sha256", collateral_sha256}};
   return core::dump_json(json);

@@ -8,6 +8,7 @@
 
 #include "service/job_request.hpp"
 #include "service/policy.hpp"
+#include "service/sandbox_rows.hpp"
 #include "skill_verifier/attest/quoter.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
@@ -20,8 +21,9 @@ namespace skill_verifier::service {
 struct Evidence {
   std::optional<sandbox::Image> image;
   std::optional<sandbox::PrepareResult> prepared;
-  std::optional<sandbox::RunResult> run;  ///< of test_command; absent when test_deps failed
-  std::optional<scan::Report> checks;     ///< the static ones; absent: not made
+  std::optional<sandbox::RunResult> run;        ///< of test_command; absent when test_deps failed
+  std::optional<scan::Report> checks;           ///< the static ones; absent: not made
+  std::optional<SandboxReport> sandbox_checks;  ///< absent: not made
 };
 
 enum class Verdict { passed, failed, untested };
@@ -35,7 +37,8 @@ struct Judgement {
   std::vector<skill::Diagnostic> warnings;  ///< of manifest, policy and run
   /// Passed, but something stands between the pass and what the manifest declared: the statement says WARNED. Codes:
   /// `output_truncated`, `memory_killed`, `timeout_capped`, `network_denied`, `frontmatter_recovered`,
-  /// `test_discovered`, `checks_failed`. Other warnings are about style and leave a pass alone.
+  /// `test_discovered`, `checks_failed`, `checks_flagged`, `checks_sandbox_failed`. Other warnings are about style and
+  /// leave a pass alone.
   bool weakened = false;
 };
 

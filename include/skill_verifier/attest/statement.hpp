@@ -41,6 +41,17 @@ struct StatementInput {
     std::vector<std::string> skipped;  ///< ids of checks that were not done: in none of the lists
   };
 
+  /// The checks that ran something, in a container of their own; their ids stand in the lists as well.
+  struct SandboxChecks {
+    std::string profile;  ///< `sandbox-v1`
+    std::string profile_sha256;
+    std::string rows_sha256;      ///< of the rows in canonical JSON
+    std::string image_reference;  ///< empty when nothing was run
+    std::string image_id;
+    std::vector<std::string> allowed;  ///< as in Checks
+    std::vector<std::string> skipped;  ///< as in Checks
+  };
+
   std::string skill_id;
   std::string archive_name;  ///< used only with archive_sha256; may be empty
   std::optional<std::string> archive_sha256;
@@ -60,6 +71,7 @@ struct StatementInput {
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters
   std::optional<Run> run;            ///< absent when nothing was run (untested)
   std::optional<Checks> checks;      ///< absent: no static checks were made
+  std::optional<SandboxChecks> sandbox_checks;
   std::vector<std::string> passed_tests, warned_tests, failed_tests;
 };
 

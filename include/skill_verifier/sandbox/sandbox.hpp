@@ -81,8 +81,8 @@ struct Watched {
   bool calls = false;            ///< system calls were seen; false where the kernel cannot show them
   bool network = false;          ///< the counters of the network namespace were read
   std::uint64_t unroutable = 0;  ///< what was sent or connected to where no route leads, by those counters
-  std::vector<Asked> asked;      ///< the first 16 different ones: writes outside of where a skill may, connections
-  std::uint32_t more = 0;        ///< those beyond
+  std::vector<Asked> asked;      ///< the first 8 different writes outside of where a skill may, and connections
+  std::uint32_t more = 0;        ///< attempts beyond
   std::uint32_t unreadable = 0;  ///< calls whose arguments could not be read: the process was gone, or hid its memory
   bool operator==(const Watched&) const = default;
 };

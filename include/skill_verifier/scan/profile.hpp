@@ -73,4 +73,7 @@ Result<Profile> load_profile(std::span<const ProfileFile> files);
 std::span<const ProfileFile> standard_profile_files();
 Result<Profile> standard_profile();
 
+/// profiles/sandbox-v1.yaml, which describes the checks that run something. They are the service's; `scan` knows none.
+Result<Profile> sandbox_profile();
+
 }  // namespace skill_verifier::scan

@@ -64,8 +64,11 @@ struct ServiceOptions {
   std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
   bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
   skill::Profile profile = skill::Profile::registry;
-  std::optional<scan::Profile> checks;  ///< static checks that every job gets; absent: none
-  bool flagged_fails = false;           ///< a skill that the checks flag is FAILED, whatever its tests say
+  std::optional<scan::Profile> checks;          ///< static checks that every job gets; absent: none
+  std::optional<scan::Profile> sandbox_checks;  ///< checks that run something (scan::sandbox_profile); absent: none
+  core::Duration sandbox_checks_limit = std::chrono::seconds(90);  ///< for all of a job's together
+  std::string toolbox;                                             ///< image that they run in, for the policy's digest
+  bool flagged_fails = false;  ///< a skill that the checks flag is FAILED, whatever its tests say
   skill::PackageLimits package;
   /// Packs kept so that an unchanged package is not unpacked again, oldest use first out; 0 = none is.
   std::uint64_t known_package_bytes = 0;

@@ -132,6 +132,17 @@ ManifestReport read_manifest(const FileView& files, const ManifestOptions& optio
 /// The same for one SKILL.md without a package around it.
 ManifestReport read_manifest_text(std::string_view skill_md, std::string_view file, const ManifestOptions& options);
 
+/// A test that a package holds, whether or not its manifest declares it.
+struct FoundTest {
+  Command command;
+  std::string source;       ///< `package.json scripts.test`, `test.sh`, `pytest`, `Makefile test`, `bats`
+  std::string program;      ///< what it needs to be run at all, e.g. `npm`, `pytest`
+  std::string mention;      ///< a command that contains this is likely the same test
+  bool needs_deps = false;  ///< packages that are neither here nor in the package
+};
+/// Everything of `discover` (one of each kind, without a look at its runtime), and files named *.bats.
+std::vector<FoundTest> find_tests(const FileView& files);
+
 /// A refusal as an error of class `rejected` with id = code.
 Error to_error(const Diagnostic& refusal);
 

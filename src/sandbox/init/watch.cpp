@@ -255,7 +255,8 @@ void Watch::add(std::uint8_t kind, std::string target) {
       std::ranges::find_if(sightings_, [&](const Sighting& one) { return one.kind == kind && one.target == target; });
   if (known != sightings_.end()) {
     ++known->times;
-  } else if (sightings_.size() < init::kMaxSightings) {
+  } else if (std::ranges::count(sightings_, kind, &Sighting::kind) < init::kMaxSightings / 2) {
+    // Half of the room for each kind: many of one do not hide the other.
     sightings_.push_back({kind, std::move(target), 1});
   } else {
     ++more_;

@@ -99,6 +99,29 @@ std::optional<DiscoveredTest> make_test(const FileView& files) {
   return std::nullopt;
 }
 
+/// What find_tests says beyond what discover_test does.
+FoundTest found(DiscoveredTest test, std::string program, std::string mention, bool needs_deps) {
+  FoundTest made;
+  made.command = std::move(test.command);
+  made.source = std::move(test.source);
+  made.program = std::move(program);
+  made.mention = std::move(mention);
+  made.needs_deps = needs_deps;
+  return made;
+}
+
+std::optional<FoundTest> bats(const FileView& files) {
+  constexpr std::size_t kMost = 50;
+  FoundTest test;
+  test.command.argv = {"bats", "--tap"};
+  for (const auto& path : files.paths) {
+    if (path.ends_with(".bats") && test.command.argv.size() < kMost) test.command.argv.push_back("./" + path);
+  }
+  if (test.command.argv.size() == 2) return std::nullopt;
+  test.source = test.program = test.mention = "bats";
+  return test;
+}
+
 }  // namespace
 
 std::optional<DiscoveredTest> discover_test(const FileView& files) {
@@ -109,3 +132,26 @@ std::optional<DiscoveredTest> discover_test(const FileView& files) {
 }
 
 }  // namespace skill_verifier::skill::manifest
+
+namespace skill_verifier::skill {
+
+std::vector<FoundTest> find_tests(const FileView& files) {
+  using namespace manifest;
+  const auto bundled = [](const std::string& path) { return path.starts_with("node_modules/"); };
+  std::vector<FoundTest> tests;
+  if (auto test = npm_test(files)) {
+    const bool needs = test->deps.has_value() && std::ranges::none_of(files.paths, bundled);
+    tests.push_back(found(std::move(*test), "npm", "npm", needs));
+  }
+  if (auto test = test_script(files)) {
+    const auto shell = test->command.argv.front();
+    tests.push_back(found(std::move(*test), shell, "test.sh", false));
+  }
+  if (auto test = pytest(files))
+    tests.push_back(found(std::move(*test), "pytest", "pytest", has(files, "requirements.txt")));
+  if (auto test = make_test(files)) tests.push_back(found(std::move(*test), "make", "make", false));
+  if (auto test = bats(files)) tests.push_back(std::move(*test));
+  return tests;
+}
+
+}  // namespace skill_verifier::skill

@@ -1,0 +1,150 @@
+#include "service/policy_document.hpp"
+#include "service/service_fixture.hpp"
+#include "skill_verifier/attest/statement.hpp"
+#include "skill_verifier/core/sha2.hpp"
+
+namespace skill_verifier::service {
+namespace {
+
+using nlohmann::json;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+/// The service over fakes, with checks in the sandbox that see what the test says.
+class SandboxChecksTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    options_.sandbox_checks = scan::sandbox_profile().value();
+    options_.toolbox = "toolbox:1";
+    sandbox_.examines = [this](const sandbox::ExamineRequest& request) -> Result<sandbox::ExamineResult> {
+      if (fault_) return *fault_;
+      sandbox::ExamineResult result;
+      result.image = {"toolbox:1", "sha256:" + std::string(64, '7'), {}};
+      result.runs.assign(request.commands.size(), FakeSandbox::exited(0));
+      result.runs[0] = FakeSandbox::exited(0, "sh\nbash\npython3\n");
+      for (auto& run : result.runs) {
+        run.watched.emplace();
+        run.watched->calls = run.watched->network = true;
+      }
+      if (broken_syntax_) result.runs[1] = FakeSandbox::exited(2, "", "./run.sh: line 3: syntax error");
+      return result;
+    };
+    start();
+  }
+  store::Job verify(const std::string& front, bool script = true) {
+    Submission made;
+    made.skill_path = make_skill(front);
+    std::ofstream(fs::path(*made.skill_path) / "SKILL.md", std::ios::app) << "Start `run.sh`.\n";
+    if (script) std::ofstream(fs::path(*made.skill_path) / "run.sh") << "echo hi\n";
+    auto job = await(service_->submit(std::move(made)));
+    EXPECT_TRUE(job) << job.error().message;
+    return job ? wait(job->id) : store::Job{};
+  }
+  static json entry(const json& statement, const std::string& name) {
+    for (const auto& one : statement["predicate"]["configuration"])
+      if (one["name"] == name) return one;
+    return nullptr;
+  }
+  static std::vector<std::string> list(const json& statement, const char* name) {
+    return statement["predicate"][name].get<std::vector<std::string>>();
+  }
+
+  std::optional<Error> fault_;
+  bool broken_syntax_ = false;
+};
+
+TEST_F(SandboxChecksTest, AreMadeForASkillWithoutATest) {
+  const auto job = verify("");
+  const auto result = result_of(job);
+  EXPECT_EQ(result["result"]["passed"], nullptr);
+  EXPECT_EQ(result["verdict"], "untested");
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["profile"], "sandbox-v1");
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["image"], "toolbox:1");
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["passed"], 5);
+  EXPECT_EQ(sandbox_.examine_requests.size(), 1u) << "one container for all of them";
+  EXPECT_TRUE(sandbox_.run_requests.empty());
+  EXPECT_THAT(log_of(job.id), HasSubstr("run.sh --help"));
+}
+
+TEST_F(SandboxChecksTest, StandInTheStatement) {
+  const auto job = verify("");
+  const auto statement = parse(job.statement);
+  EXPECT_THAT(list(statement, "passedTests"), Contains("sandbox/syntax"));
+  const auto about = entry(statement, "sandbox-checks");
+  EXPECT_EQ(about["uri"], "sandbox-v1");
+  EXPECT_EQ(about["digest"]["sha256"], options_.sandbox_checks->digest());
+  EXPECT_EQ(about["annotations"]["imageSha256"], std::string(64, '7'));
+  EXPECT_EQ(about["annotations"]["skipped"], json::array({"sandbox/test"}));
+  EXPECT_EQ(about["annotations"]["rowsSha256"], core::sha256_hex(result_of(job)["sandboxRows"].dump()));
+}
+
+TEST_F(SandboxChecksTest, DoNotChangeWhatTheDeclaredTestSays) {
+  broken_syntax_ = true;
+  const auto passed = verify(kTested);
+  EXPECT_EQ(result_of(passed)["result"]["passed"], true);
+  EXPECT_EQ(result_of(passed)["verdict"], "passed");
+  const auto statement = parse(passed.statement);
+  EXPECT_EQ(statement["predicate"]["result"], "WARNED");
+  EXPECT_THAT(list(statement, "failedTests"), Contains("sandbox/syntax"));
+  EXPECT_THAT(list(statement, "passedTests"), Contains("test_command"));
+  sandbox_.runs.push_back(FakeSandbox::step(FakeSandbox::exited(1)));
+  EXPECT_EQ(result_of(verify(kTested))["result"]["passed"], false);
+}
+
+TEST_F(SandboxChecksTest, CostAPackageWithoutScriptsNothing) {
+  const auto job = verify(kTested, false);
+  EXPECT_TRUE(sandbox_.examine_requests.empty());
+  const auto statement = parse(job.statement);
+  EXPECT_EQ(entry(statement, "sandbox-checks")["annotations"]["skipped"].size(), 6u);
+  EXPECT_FALSE(entry(statement, "sandbox-checks")["annotations"].contains("image"));
+}
+
+TEST_F(SandboxChecksTest, AreSkippedWhereTheirImageIsMissing) {
+  fault_ = Error{Errc::not_found, "image_missing", "image toolbox:1 is not in the Docker Engine"};
+  const auto job = verify("");
+  const auto result = result_of(job);
+  EXPECT_EQ(job.attempt, 1);
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["failed"], 0);
+  EXPECT_EQ(result["sandboxRows"][0]["outcome"], "skipped");
+  EXPECT_THAT(result["sandboxRows"][0]["note"].get<std::string>(), HasSubstr("toolbox:1"));
+}
+
+TEST_F(SandboxChecksTest, ASandboxThatIsLostAccusesNobody) {
+  fault_ = Error{Errc::unavailable, "sandbox_lost", "the sandbox ended"};
+  const auto result = result_of(verify(kTested));
+  EXPECT_EQ(result["result"]["passed"], true);
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["failed"], 0);
+  EXPECT_EQ(result["result"]["checks"]["sandbox"]["warned"], 0);
+}
+
+TEST_F(SandboxChecksTest, AnEngineThatIsAwayMakesTheJobTryAgain) {
+  fault_ = Error{Errc::unavailable, "engine_unreachable", "connection refused"};
+  const auto job = verify("");
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_EQ(sandbox_.examine_requests.size(), static_cast<std::size_t>(options_.attempts));
+}
+
+TEST_F(SandboxChecksTest, AreAbsentWhereTheyAreOff) {
+  options_.sandbox_checks.reset();
+  restart();
+  const auto job = verify("");
+  EXPECT_FALSE(result_of(job).contains("sandboxRows"));
+  EXPECT_EQ(entry(parse(job.statement), "sandbox-checks"), nullptr);
+  EXPECT_TRUE(sandbox_.examine_requests.empty());
+}
+
+TEST_F(SandboxChecksTest, GiveTheSameStatementInTwoServices) {
+  const auto first = verify("");
+  restart();
+  EXPECT_EQ(attest::comparable_core(first.statement).value(), attest::comparable_core(verify("").statement).value());
+}
+
+TEST_F(SandboxChecksTest, ArePartOfThePolicy) {
+  const auto policy = json::parse(policy_document(options_, {}).value());
+  EXPECT_EQ(policy["sandboxChecks"]["image"], "toolbox:1");
+  EXPECT_EQ(policy["sandboxChecks"]["sha256"], options_.sandbox_checks->digest());
+}
+
+}  // namespace
+}  // namespace skill_verifier::service
