@@ -9,7 +9,6 @@
 #include <random>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "e2e/harness.hpp"
 
@@ -180,7 +179,7 @@ class Chaos : public testing::Test {
     command.insert(command.end(), request.begin(), request.end());
     command.push_back(daemon_->url() + "/verify");
     auto first = std::async(std::launch::async, [command] { return run(command).out; });
-    std::this_thread::sleep_for(std::chrono::milliseconds(pick(20)));
+    first.wait_for(std::chrono::milliseconds(pick(20)));
     daemon_->kill_hard();
     daemon_->start();
     ++kills_["daemon"];
