@@ -88,7 +88,8 @@ std::string ServiceProcess::configuration(int workers, int queue, int pool) cons
       "attestation: {{enabled: false}}\n"
       "workers: {4}\n"
       "queue: {5}\n"
-      "pool: {{max: {7}}}\n",
+      "pool: {{max: {7}}}\n"
+      "cache: {{enabled: false}}\n",
       directory().string(), setup_.docker_host, kInstance, setup_.image, workers, queue,
       setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image), pool);
 }

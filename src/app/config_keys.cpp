@@ -193,6 +193,11 @@ void add_service_keys(std::vector<Key>& keys) {
       size<std::uint64_t>(0, 64 * kTiB, [](Config& c) -> auto& { return c.sandbox.prepared_bytes; }));
   add("deps.cache_images",
       integer<std::size_t>(0, 10'000, [](Config& c) -> auto& { return c.sandbox.prepared_images; }));
+  add("cache.enabled", boolean([](Config& c) -> auto& { return c.service.cache; }));
+  add("cache.max_age",
+      duration<std::chrono::seconds>(1s, 24h * 365, [](Config& c) -> auto& { return c.service.cache_max_age; }));
+  add("cache.failed_max_age", duration<std::chrono::seconds>(
+                                  0ms, 24h * 365, [](Config& c) -> auto& { return c.service.cache_failed_max_age; }));
   add("checks.flagged", apply_flagged);
   add("attestation.enabled", boolean([](Config& c) -> auto& { return c.attestation_enabled; }));
   add("attestation.required", boolean([](Config& c) -> auto& { return c.service.attestation_required; }));
@@ -373,6 +378,7 @@ void add_server_keys(std::vector<Key>& keys) {
 Config default_config() {
   Config config;
   config.sandbox.pool.max = 4;
+  config.service.cache = true;
   config.server.key_rate = {3000, 1min};
   config.server.address_rate = {600, 1min};
   config.server.address_quota = {1000, 24h};

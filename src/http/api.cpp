@@ -30,7 +30,9 @@ Response options_response(const PathMatch& match) {
   response.status = 204;
   response.headers.emplace_back("Allow", allowed_methods(match));
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization, X-API-Key");
+  response.headers.emplace_back(
+      "Access-Control-Allow-Headers",
+      "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID");
   response.headers.emplace_back("Access-Control-Max-Age", "600");
   return response;
 }
@@ -129,7 +131,9 @@ awaitable<Response> Api::guarded(Action action, std::string job_id, Request& req
   Fields fields;
   Response response = co_await admitted(action, std::move(job_id), request, fields);
   std::ranges::move(fields, std::back_inserter(response.headers));
-  co_await gate_.audit(request, operation, response, clock_.now());
+  // A batch that was taken in has a record for each submission already.
+  const bool audited = action == Action::submit_batch && response.status < 400;
+  if (!audited) co_await gate_.audit(request, operation, response, clock_.now());
   co_return response;
 }
 
@@ -175,6 +179,12 @@ awaitable<Response> Api::act(Action action, std::string_view job_id, Request& re
     }
     case Action::submit:
       co_return co_await submit(request);
+    case Action::submit_batch:
+      co_return co_await submit_batch(request);
+    case Action::show_verdicts:
+      co_return co_await show_verdicts(request);
+    case Action::show_events:
+      co_return co_await show_events(std::string(job_id), request);
     case Action::show_job:
       co_return co_await show_job(std::string(job_id), request);
     case Action::delete_job:

@@ -5,8 +5,10 @@
 
 #include "http/backend.hpp"
 #include "http/byte_budget.hpp"
+#include "http/event_stream.hpp"
 #include "http/form.hpp"
 #include "http/gate.hpp"
+#include "http/idempotency.hpp"
 #include "http/job_cache.hpp"
 #include "http/message.hpp"
 #include "http/request_metrics.hpp"
@@ -57,12 +59,25 @@ class Api {
   awaitable<Response> show_service_attestation(Request& request);
   awaitable<Response> show_sarif(std::string id, Request& request);
 
+  // event_stream.cpp
+  awaitable<Response> show_events(std::string id, Request& request);
+
+  // batch.cpp
+  awaitable<Response> submit_batch(Request& request);
+  awaitable<void> discard(service::Submission submission);
+  awaitable<Result<std::vector<Result<service::Submission>>>> receive_batch(
+      Request& request, std::optional<ByteBudget::Reservation>& held);
+  awaitable<Result<std::vector<Result<service::Submission>>>> receive_batch_form(Request& request,
+                                                                                 ByteBudget::Reservation& held);
+  awaitable<Response> show_verdicts(Request& request);
   // webhook_routes.cpp
   awaitable<Response> list_deliveries(Request& request);
   awaitable<Response> redeliver(std::string id, Request& request);
 
   // submit.cpp
   awaitable<Response> submit(Request& request);
+  awaitable<Response> submit_once(Request& request, std::optional<std::string> key, KeyInFlight* in_flight);
+  awaitable<Result<std::string>> read_text(Request& request, std::uint64_t limit);
   awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form,
                                                  std::optional<ByteBudget::Reservation>& held);
   awaitable<Result<service::Submission>> receive_json(Request& request, SubmissionForm form);
@@ -82,6 +97,8 @@ class Api {
   JobCache cache_;              ///< of public jobs
   Gate gate_;
   RequestMetrics metrics_;
+  KeysInFlight keys_;
+  EventFrames frames_;
   std::size_t uploads_ = 0;  ///< being received now
   std::shared_ptr<const std::string> openapi_;
   std::shared_ptr<const std::string> docs_;

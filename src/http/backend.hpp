@@ -20,6 +20,10 @@ struct Backend {
   std::function<awaitable<Result<std::vector<store::JobSummary>>>(store::JobFilter)> list;
   std::function<awaitable<Result<void>>(std::string)> remove;
   std::function<awaitable<Result<service::LogPart>>(std::string, std::size_t, core::Duration)> log;
+  std::function<awaitable<Result<service::EventPart>>(std::string, service::EventCursor, core::Duration)> events;
+  std::function<awaitable<Result<std::vector<std::optional<store::VerdictRow>>>>(std::vector<std::string>,
+                                                                                 std::optional<std::string>)>
+      verdicts;
   std::function<awaitable<Result<service::ServiceAttestation>>(std::optional<std::string>)> attestation;
   std::function<awaitable<std::optional<attest::Appraisal>>(store::Job)> appraisal;
   std::function<awaitable<Result<std::vector<store::Delivery>>>(store::DeliveryFilter)> deliveries;

@@ -25,7 +25,7 @@ class ByteStream {
   /// What comes before the first byte: nothing, or the handshake. False when there is nobody to talk to.
   virtual awaitable<bool> open(core::Duration limit) = 0;
   virtual awaitable<std::size_t> read_some(boost::asio::mutable_buffer space, error_code& error) = 0;
-  virtual awaitable<std::size_t> write_some(std::array<boost::asio::const_buffer, 2> pieces, error_code& error) = 0;
+  virtual awaitable<std::size_t> write_some(std::array<boost::asio::const_buffer, 3> pieces, error_code& error) = 0;
   /// Tells the other side that nothing more will be sent, within the transport's time limit. Afterwards only the
   /// transport may be read, and what it gives is not to be looked at.
   virtual awaitable<void> end() = 0;

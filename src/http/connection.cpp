@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include <fmt/core.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -80,10 +81,23 @@ void log_request(const Request& request, const Response& response, bool sent, St
 
 /// Shared with the handlers that wait on the socket, which may outlive the connection by one turn of the loop.
 struct Watch {
-  asio::cancellation_signal signal;  ///< of the GET being answered
+  asio::ip::tcp::socket* socket = nullptr;  ///< while there is a connection
+  asio::cancellation_signal signal;         ///< of the GET being answered
   bool working = false;
   bool lost = false;  ///< the kernel has reported the connection dead
 };
+
+/// Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
+void watch_for_loss(const std::shared_ptr<Watch>& watch) {
+  watch->socket->async_wait(asio::ip::tcp::socket::wait_error, [watch](const error_code& error) {
+    if (error || !watch->socket) return;
+    // The reactor may deliver an event of an earlier socket that had the same place: the kernel is asked again.
+    pollfd state{watch->socket->native_handle(), 0, 0};
+    if (poll(&state, 1, 0) == 0) return watch_for_loss(watch);
+    watch->lost = true;
+    if (watch->working) watch->signal.emit(asio::cancellation_type::terminal);
+  });
+}
 
 /// Runs `work` so that it ends early, by value, when the connection is lost or the caller is cancelled.
 template <class T>
@@ -102,6 +116,16 @@ awaitable<T> while_connected(std::shared_ptr<Watch> watch, awaitable<T> work) {
   watch->working = false;
   parent.slot().clear();
   co_return result;
+}
+
+/// A piece of an answer that is its own alone.
+awaitable<Result<std::shared_ptr<const std::string>>> next_of(const Response* response) {
+  auto producing = response->stream();
+  auto piece = co_await std::move(producing);
+  if (!piece) co_return piece.error();
+  std::shared_ptr<const std::string> shared;
+  if (!piece->empty()) shared = std::make_shared<const std::string>(std::move(*piece));
+  co_return shared;
 }
 
 Error body_timed_out(bool whole) {
@@ -132,14 +156,12 @@ struct Connection::Impl {
         stream(std::move(given)),
         peer(address_of(stream->transport().socket())),
         buffer(group.options.header_bytes + kBodyBlock) {
-    // Only what ends both directions counts (reset, error): a client may shut its side down and still want the answer.
-    stream->transport().socket().async_wait(asio::ip::tcp::socket::wait_error,
-                                            [watch = watch](const error_code& error) {
-                                              if (error) return;
-                                              watch->lost = true;
-                                              if (watch->working) watch->signal.emit(asio::cancellation_type::terminal);
-                                            });
+    watch->socket = &stream->transport().socket();
+    watch_for_loss(watch);
   }
+  ~Impl() { watch->socket = nullptr; }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   awaitable<HeadState> read_head();
   HeadState scan_head(std::size_t& scanned);
@@ -151,7 +173,7 @@ struct Connection::Impl {
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
   awaitable<bool> send(const Response& response, const Request& request, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
-  awaitable<bool> write(std::string_view first, std::string_view second);
+  awaitable<bool> write(std::string_view first, std::string_view second, std::string_view third);
   awaitable<void> linger();
 
   const ServerOptions& options() const { return group.options; }
@@ -296,7 +318,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     co_return false;
   }
   unread = request.head.has_body() && !(parser && parser->is_done());
-  const bool raw_stream = response.stream && request.head.minor_version == 0;
+  const bool raw_stream = response.streams() && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request, last);
   log_request(request, response, sent, began);
@@ -356,7 +378,7 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
   if (!parser) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
     if (head->expects_continue && buffer.size() == 0) {
-      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {});
+      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
       gone = !told;
       if (gone) co_return Error(Errc::cancelled, "client_gone", "the client went away");
     }
@@ -387,40 +409,46 @@ awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHea
 
 awaitable<bool> Connection::Impl::send(const Response& response, const Request& request, bool close) {
   const std::string text = response_head(response, request, close);
-  const bool body = request.head.method != "HEAD" && response.status != 204;
-  if (!body) co_return co_await write(text, {});
-  if (!response.stream) co_return co_await write(text, response.text());
-  const bool begun = co_await write(text, {});
+  const bool body = request.head.method != "HEAD" && response.has_body();
+  if (!body) co_return co_await write(text, {}, {});
+  if (!response.streams()) co_return co_await write(text, response.text(), {});
+  // A listener may stay for hours, and there are a thousand of them.
+  if (buffer.size() == 0) buffer.shrink_to_fit();
+  const bool begun = co_await write(text, {}, {});
   if (!begun) co_return false;
   co_return co_await send_stream(response, request.head.minor_version == 1);
 }
 
 awaitable<bool> Connection::Impl::send_stream(const Response& response, bool chunked) {
   while (true) {
-    auto producing = response.stream();
+    auto producing = response.shared_stream ? response.shared_stream() : next_of(&response);
     const auto piece = co_await while_connected(watch, std::move(producing));
     if (!piece) co_return false;
-    if (piece->empty()) break;
-    const std::string text = chunked ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *piece;
-    const bool sent = co_await write(text, {});
+    if (*piece == nullptr) break;
+    const std::string& text = **piece;
+    const std::string size = chunked ? fmt::format("{:x}\r\n", text.size()) : std::string();
+    const bool sent = co_await write(size, text, chunked ? "\r\n" : "");
     if (!sent) co_return false;
   }
   if (!chunked) co_return true;
-  co_return co_await write("0\r\n\r\n", {});
+  co_return co_await write("0\r\n\r\n", {}, {});
 }
 
-awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view second) {
-  const std::uint64_t bytes = first.size() + second.size();
+awaitable<bool> Connection::Impl::write(std::string_view first, std::string_view second, std::string_view third) {
+  const std::uint64_t bytes = first.size() + second.size() + third.size();
   const SteadyTime deadline = now() + options().write_time + std::chrono::seconds(bytes / kLeastBytesPerSecond);
-  while (!first.empty() || !second.empty()) {
+  while (!first.empty() || !second.empty() || !third.empty()) {
     stream->transport().expires_at(std::min(now() + options().write_time, deadline));
-    const std::array<asio::const_buffer, 2> pieces{asio::buffer(first), asio::buffer(second)};
+    const std::array<asio::const_buffer, 3> pieces{asio::buffer(first), asio::buffer(second), asio::buffer(third)};
     error_code error;
     std::size_t count = co_await stream->write_some(pieces, error);
     if (error) co_return false;
     const std::size_t of_first = std::min(count, first.size());
     first.remove_prefix(of_first);
-    second.remove_prefix(count - of_first);
+    count -= of_first;
+    const std::size_t of_second = std::min(count, second.size());
+    second.remove_prefix(of_second);
+    third.remove_prefix(count - of_second);
   }
   co_return true;
 }

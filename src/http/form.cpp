@@ -24,12 +24,12 @@ Result<void> set_once(std::optional<T>& slot, std::string_view name, T value) {
 
 Result<void> check_member(std::string_view name, MemberPlace place) {
   // The first member is what carries the skill in that place.
-  constexpr std::array<std::string_view, 8> kJson = {"skillPath", "nonce",      "version", "name",
-                                                     "discover",  "visibility", "webhook", "webhookSecret"};
-  constexpr std::array<std::string_view, 8> kForm = {"skill",    "nonce",      "version", "name",
-                                                     "discover", "visibility", "webhook", "webhookSecret"};
-  constexpr std::array<std::string_view, 7> kQuery = {"filename", "nonce",      "version", "name",
-                                                      "discover", "visibility", "webhook"};
+  constexpr std::array<std::string_view, 9> kJson = {"skillPath", "nonce",      "version", "name",         "discover",
+                                                     "fresh",     "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 9> kForm = {"skill", "nonce",      "version", "name",         "discover",
+                                                     "fresh", "visibility", "webhook", "webhookSecret"};
+  constexpr std::array<std::string_view, 8> kQuery = {"filename", "nonce", "version",    "name",
+                                                      "discover", "fresh", "visibility", "webhook"};
   if (place == MemberPlace::query && name == "webhookSecret")
     return Error(Errc::invalid_argument, "member_unknown", "webhookSecret must not stand in a URL, which proxies log",
                  "send it as a form field or in a JSON body");
@@ -62,12 +62,13 @@ Result<void> set_member(SubmissionForm& form, std::string_view name, std::string
 }
 
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place) {
-  const bool may_be_blank = name == "nonce" || name == "version" || name == "name" || name == "discover" ||
-                            name == "visibility" || name == "webhook" || name == "webhookSecret";
+  const bool is_flag = name == "discover" || name == "fresh";
+  const bool may_be_blank = is_flag || name == "nonce" || name == "version" || name == "name" || name == "visibility" ||
+                            name == "webhook" || name == "webhookSecret";
   if (value.empty() && may_be_blank) return {};
-  if (name != "discover") return set_member(form, name, std::move(value), place);
-  SKILL_VERIFIER_TRY(const bool discover, parse_flag(name, value));
-  return set_once(form.discover, name, discover);
+  if (!is_flag) return set_member(form, name, std::move(value), place);
+  SKILL_VERIFIER_TRY(const bool flag, parse_flag(name, value));
+  return set_once(name == "fresh" ? form.fresh : form.discover, name, flag);
 }
 
 }  // namespace skill_verifier::http

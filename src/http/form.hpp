@@ -15,6 +15,7 @@ struct SubmissionForm {
   std::optional<std::string> version;
   std::optional<std::string> name;
   std::optional<bool> discover;
+  std::optional<bool> fresh;
   std::optional<bool> is_private;  ///< `visibility`
   std::optional<std::string> webhook;
   std::optional<std::string> webhook_secret;  ///< never in the query, which proxies log
@@ -30,8 +31,8 @@ Result<void> check_member(std::string_view name, MemberPlace place);
 /// Sets a text member (nonce, version, name, visibility, webhook, webhookSecret). Unknown names are refused: a misspelt
 /// nonce must not be ignored. Errors: invalid_argument `member_unknown`, `member_duplicate`, `visibility_invalid`.
 Result<void> set_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place);
-/// The same for a value that is text in its own format: form fields and query, where `discover` is a flag and an empty
-/// value, as browsers send for a field that was left blank, means absent. Errors: also invalid_argument
+/// The same for a value that is text in its own format: form fields and query, where `discover` and `fresh` are flags
+/// and an empty value, as browsers send for a field that was left blank, means absent. Errors: also invalid_argument
 /// `query_invalid`.
 Result<void> set_text_member(SubmissionForm& form, std::string_view name, std::string value, MemberPlace place);
 

@@ -77,6 +77,7 @@ auth::Operation operation_of(Action action) {
     case Action::show_openapi:
       return auth::Operation::open;
     case Action::submit:
+    case Action::submit_batch:
       return auth::Operation::submit;
     case Action::delete_job:
       return auth::Operation::cancel;
@@ -88,6 +89,8 @@ auth::Operation operation_of(Action action) {
     case Action::show_service_attestation:
     case Action::show_log:
     case Action::show_sarif:
+    case Action::show_events:
+    case Action::show_verdicts:
       return auth::Operation::read;
     case Action::list_deliveries:
     case Action::redeliver:
@@ -176,6 +179,17 @@ tl::expected<void, Problem> Gate::admit(const auth::Caller& caller, auth::Operat
     problem.challenge = fmt::format("{}, error=\"insufficient_scope\", scope=\"{}\"", kChallenge, scope);
     return tl::unexpected(std::move(problem));
   }
+  return {};
+}
+
+tl::expected<void, Problem> Gate::admit_another(const auth::Caller& caller) {
+  if (!caller.key && caller.address.is_loopback()) return {};
+  const bool keyed = caller.key != nullptr;
+  const auth::Rate quota = keyed ? caller.key->quota.value_or(options_.key_quota) : options_.address_quota;
+  const auto taken =
+      (keyed ? key_submissions_ : address_submissions_)
+          .take(keyed ? caller.key->id : caller.address.counting_key(), quota, std::chrono::steady_clock::now());
+  if (!taken.allowed) return tl::unexpected(too_many(taken, true, keyed));
   return {};
 }
 

@@ -27,6 +27,9 @@ class Gate {
   tl::expected<void, Problem> admit(const auth::Caller& caller, auth::Operation operation,
                                     std::vector<std::pair<std::string_view, std::string>>& fields);
 
+  /// Counts one more submission of a request that was admitted: each of a batch is one. 429 `quota_exceeded`.
+  tl::expected<void, Problem> admit_another(const auth::Caller& caller);
+
   bool may_cancel(const auth::Caller& caller, const store::JobAccess& job) const;
   /// Writes down what became of a request that submits or removes; nothing for others, or without an audit log.
   awaitable<void> audit(const Request& request, auth::Operation operation, const Response& response, core::Time now);

@@ -44,6 +44,12 @@ std::string with_raw_member(const OrderedJson& object, std::string_view name, st
   return text;
 }
 
+void add_original(OrderedJson& object, const std::string& original) {
+  if (original.empty()) return;
+  object["cached"] = true;
+  object["originalJobId"] = original;
+}
+
 void add_failure(OrderedJson& object, const store::Job& job) {
   const OrderedJson failure = parse_stored(job.error);
   if (!failure.is_object()) {
@@ -58,12 +64,16 @@ void add_failure(OrderedJson& object, const store::Job& job) {
 }  // namespace
 
 std::string submitted_json(const store::Job& job, bool engine_away) {
-  const char* message = engine_away ? "Verification job created; it waits until the Docker Engine answers again"
-                                    : "Verification job created";
-  return core::dump_json(OrderedJson{{"jobId", job.id},
-                                     {"status", store::to_string(job.state)},
-                                     {"statusUrl", "/verify/" + job.id},
-                                     {"message", message}});
+  // What was answered first: a job found by its key may have gone on since.
+  const bool repeats = !job.original.empty();
+  const bool waits = engine_away && !repeats;
+  OrderedJson object{{"jobId", job.id},
+                     {"status", store::to_string(repeats ? job.state : store::JobState::pending)},
+                     {"statusUrl", "/verify/" + job.id},
+                     {"message", waits ? "Verification job created; it waits until the Docker Engine answers again"
+                                       : "Verification job created"}};
+  add_original(object, job.original);
+  return core::dump_json(object);
 }
 
 std::string job_json(const store::Job& job) {
@@ -72,6 +82,7 @@ std::string job_json(const store::Job& job) {
                      {"createdAt", core::to_rfc3339(job.created_at)},
                      {"startedAt", time_or_null(job.started_at)},
                      {"completedAt", time_or_null(job.completed_at)}};
+  add_original(object, job.original);
   if (job.is_private) object["visibility"] = "private";
   if (!job.error.empty()) add_failure(object, job);
   // The stored text goes out as it was written: a parse would cost time and could change it.
@@ -219,30 +230,169 @@ std::string problem_json(const Problem& problem, std::string_view path, std::str
   object["detail"] = problem.detail;
   object["code"] = problem.code;
   if (!problem.hint.empty()) object["hint"] = problem.hint;
+  if (!problem.job.empty()) {
+    object["jobId"] = problem.job;
+    object["statusUrl"] = "/verify/" + problem.job;
+  }
   if (!path.empty()) object["instance"] = core::shorten(path, 200);
   object["requestId"] = request_id;
   return core::dump_json(object);
 }
 
-Result<SubmissionForm> parse_submission(std::string_view text) {
-  SKILL_VERIFIER_TRY(const core::Json body, core::parse_json(text));
-  if (!body.is_object()) return Error(Errc::invalid_argument, "member_invalid", "the body is not a JSON object");
+namespace {
+
+Result<SubmissionForm> read_submission(const core::Json& body) {
+  if (!body.is_object()) return Error(Errc::invalid_argument, "member_invalid", "what is asked for is no JSON object");
   SubmissionForm form;
   for (const auto& [name, value] : body.items()) {
     SKILL_VERIFIER_TRY_VOID(check_member(name, MemberPlace::json));
     if (value.is_null()) continue;
-    const bool flag = name == "discover";
+    const bool flag = name == "discover" || name == "fresh";
     if (flag ? !value.is_boolean() : !value.is_string())
       return Error(
           Errc::invalid_argument, "member_invalid",
           core::shorten(name) + " is of type " + value.type_name() + ", must be a " + (flag ? "boolean" : "string"));
     if (flag) {
-      form.discover = value.get<bool>();
+      (name == "fresh" ? form.fresh : form.discover) = value.get<bool>();
     } else if (auto set = set_member(form, name, value.get<std::string>(), MemberPlace::json); !set) {
       return set.error();
     }
   }
   return form;
+}
+
+/// The one member of a batch's body: an array of 1 to kMaxBatch elements.
+Result<core::Json> parse_list(std::string_view text, std::string_view member) {
+  SKILL_VERIFIER_TRY(core::Json body, core::parse_json(text));
+  if (!body.is_object() || !body.contains(member) || !body[member].is_array())
+    return Error(Errc::invalid_argument, "member_invalid",
+                 "the body is not a JSON object with the array " + std::string(member));
+  for (const auto& [name, value] : body.items())
+    if (name != member)
+      return Error(Errc::invalid_argument, "member_unknown",
+                   "unknown member " + core::shorten(name) + "; the one member here is " + std::string(member));
+  const std::size_t size = body[member].size();
+  if (size == 0 || size > kMaxBatch)
+    return Error(Errc::invalid_argument, "batch_size_invalid",
+                 std::string(member) + " has " + std::to_string(size) + " elements, allowed are 1 to " +
+                     std::to_string(kMaxBatch));
+  return std::move(body[member]);
+}
+
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+OrderedJson verdict_view(const store::VerdictRow& row) {
+  OrderedJson object{{"jobId", row.id},
+                     {"status", store::to_string(row.state)},
+                     {"verdict", text_or_null(row.verdict)},
+                     {"passed", nullptr},
+                     {"skillId", text_or_null(row.skill_id)},
+                     {"treeDigest", text_or_null(row.tree_digest)},
+                     {"archiveSha256", text_or_null(row.archive_sha256)},
+                     {"resultHash", text_or_null(row.result_hash)},
+                     {"createdAt", core::to_rfc3339(row.created_at)},
+                     {"completedAt", time_or_null(row.completed_at)},
+                     {"statusUrl", "/verify/" + row.id}};
+  if (row.verdict == "passed" || row.verdict == "failed") object["passed"] = row.verdict == "passed";
+  add_original(object, row.original);
+  return object;
+}
+
+OrderedJson item_view(const BatchItem& item) {
+  OrderedJson object;
+  if (item.job) {
+    object = OrderedJson::parse(submitted_json(*item.job, false));
+    object.erase("message");
+    // `status` of an item is what its own answer would have had.
+    object["state"] = object["status"];
+    object["status"] = 202;
+    if (item.job->replayed) object["replayed"] = true;
+    return object;
+  }
+  object["status"] = item.problem->status;
+  object["error"] = item.problem->error;
+  object["code"] = item.problem->code;
+  object["detail"] = item.problem->detail;
+  if (!item.problem->hint.empty()) object["hint"] = item.problem->hint;
+  if (item.problem->retry_after > 0) object["retryAfter"] = item.problem->retry_after;
+  return object;
+}
+
+}  // namespace
+
+Result<SubmissionForm> parse_submission(std::string_view text) {
+  SKILL_VERIFIER_TRY(const core::Json body, core::parse_json(text));
+  return read_submission(body);
+}
+
+Result<std::vector<Result<SubmissionForm>>> parse_batch(std::string_view text) {
+  SKILL_VERIFIER_TRY(const core::Json list, parse_list(text, "submissions"));
+  std::vector<Result<SubmissionForm>> forms;
+  for (const auto& element : list)
+    forms.push_back(read_submission(element));
+  return forms;
+}
+
+Result<std::vector<std::string>> parse_subjects(std::string_view text) {
+  SKILL_VERIFIER_TRY(const core::Json list, parse_list(text, "subjects"));
+  std::vector<std::string> subjects;
+  for (const auto& element : list) {
+    std::string_view subject = element.is_string() ? element.get_ref<const std::string&>() : std::string_view();
+    for (const std::string_view prefix : {"sha256:", "dirHash1:"})
+      if (subject.starts_with(prefix)) subject.remove_prefix(prefix.size());
+    const bool prefixed = element.is_string() && subject.size() != element.get_ref<const std::string&>().size();
+    const bool digest = subject.size() == 64 && is_hex(subject);
+    const bool id = subject.size() == 32 && is_hex(subject) && !prefixed;
+    if (!digest && !id)
+      return Error(Errc::invalid_argument, "subject_invalid",
+                   "subjects[" + std::to_string(subjects.size()) + "], " + core::shorten(core::dump_json(element)) +
+                       ", is neither a job's id nor a SHA-256 in lower-case hex",
+                   "give a jobId, the treeDigest of a package or the SHA-256 of its archive");
+    subjects.emplace_back(subject);
+  }
+  return subjects;
+}
+
+std::string batch_json(const std::vector<BatchItem>& items) {
+  std::size_t accepted = 0;
+  OrderedJson list = OrderedJson::array();
+  for (const auto& item : items) {
+    accepted += item.job ? 1 : 0;
+    list.push_back(item_view(item));
+  }
+  OrderedJson object;
+  object["accepted"] = accepted;
+  object["refused"] = items.size() - accepted;
+  object["items"] = std::move(list);
+  return core::dump_json(object);
+}
+
+std::string verdicts_json(const std::vector<std::string>& subjects,
+                          const std::vector<std::optional<store::VerdictRow>>& rows) {
+  OrderedJson list = OrderedJson::array();
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    OrderedJson object{{"subject", subjects[i]}, {"found", rows.at(i).has_value()}};
+    if (rows[i]) object.update(verdict_view(*rows[i]));
+    list.push_back(std::move(object));
+  }
+  return core::dump_json(OrderedJson{{"verdicts", std::move(list)}});
+}
+
+std::string verdict_json(const store::VerdictRow& row) {
+  return core::dump_json(verdict_view(row));
+}
+
+std::string state_json(const std::string& job_id, const service::StateMark& mark) {
+  return core::dump_json(OrderedJson{{"jobId", job_id},
+                                     {"status", store::to_string(mark.state)},
+                                     {"attempt", mark.attempt},
+                                     {"at", core::to_rfc3339(mark.at)}});
+}
+
+std::string log_json(std::uint64_t offset, const std::string& text) {
+  return core::dump_json(OrderedJson{{"offset", offset}, {"text", text}});
 }
 
 }  // namespace skill_verifier::http

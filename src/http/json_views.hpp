@@ -41,6 +41,31 @@ std::string problem_json(const Problem& problem, std::string_view path, std::str
 /// The JSON body of POST /verify. Errors: those of core::parse_json, invalid_argument `member_invalid`,
 /// `member_unknown`.
 Result<SubmissionForm> parse_submission(std::string_view text);
+/// The JSON body of POST /verify/batch: each element as it can be read. Errors: those of core::parse_json,
+/// invalid_argument `member_invalid`, `member_unknown`, `batch_size_invalid`.
+Result<std::vector<Result<SubmissionForm>>> parse_batch(std::string_view text);
+/// The JSON body of POST /verdicts: 1 to 100 job ids or digests (64 hex digits, `sha256:` or `dirHash1:` before them
+/// or not) as JobStore::verdicts wants them. Errors: those of core::parse_json, invalid_argument `member_invalid`,
+/// `member_unknown`, `batch_size_invalid`, `subject_invalid`.
+Result<std::vector<std::string>> parse_subjects(std::string_view text);
+
+/// What became of one submission of a batch.
+struct BatchItem {
+  std::optional<store::Job> job;
+  std::optional<Problem> problem;  ///< why there is no job
+};
+inline constexpr std::size_t kMaxBatch = 100;
+/// POST /verify/batch.
+std::string batch_json(const std::vector<BatchItem>& items);
+/// POST /verdicts; `subjects` as parse_subjects gave them.
+std::string verdicts_json(const std::vector<std::string>& subjects,
+                          const std::vector<std::optional<store::VerdictRow>>& rows);
+/// One of them: the data of an event `verdict`.
+std::string verdict_json(const store::VerdictRow& row);
+/// The data of an event `state`.
+std::string state_json(const std::string& job_id, const service::StateMark& mark);
+/// The data of an event `log`.
+std::string log_json(std::uint64_t offset, const std::string& text);
 
 /// `ok`, `degraded` (jobs are accepted but cannot run), `draining` or `failing`.
 std::string_view health_status(const service::Health& health);

@@ -34,6 +34,9 @@ struct Request {
 /// The next piece of an answer that is sent as it grows; empty at its end. An error cuts the answer short, visibly.
 using BodyWriter = std::function<awaitable<Result<std::string>>()>;
 
+/// The same for pieces that many answers send; null at its end.
+using SharedBodyWriter = std::function<awaitable<Result<std::shared_ptr<const std::string>>>()>;
+
 struct Response {
   int status = 200;
   std::string_view content_type = "application/json";  ///< a literal
@@ -41,11 +44,14 @@ struct Response {
   std::string body;
   std::shared_ptr<const std::string> shared_body;  ///< instead of `body`
   BodyWriter stream;                               ///< instead of both
+  SharedBodyWriter shared_stream;                  ///< instead of all three
   std::string job;                                 ///< id for the log, when one is known
   std::string code;                                ///< of a problem, for the audit log
   std::string_view route;                          ///< pattern of the route that answered, a literal; empty: none
   bool waited = false;                             ///< the client asked to wait: its time is no latency of ours
 
+  bool streams() const { return stream || shared_stream; }
+  bool has_body() const { return status != 204 && status != 304; }
   std::string_view text() const { return shared_body ? std::string_view(*shared_body) : std::string_view(body); }
 };
 

@@ -18,7 +18,7 @@ class PlainStream final : public ByteStream {
   awaitable<std::size_t> read_some(asio::mutable_buffer space, error_code& error) override {
     co_return co_await stream_.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
   }
-  awaitable<std::size_t> write_some(std::array<asio::const_buffer, 2> pieces, error_code& error) override {
+  awaitable<std::size_t> write_some(std::array<asio::const_buffer, 3> pieces, error_code& error) override {
     co_return co_await stream_.async_write_some(pieces, asio::redirect_error(asio::use_awaitable, error));
   }
   awaitable<void> end() override {

@@ -24,6 +24,7 @@ struct Problem {
   int retry_after = 0;    ///< seconds; 0 = no such header
   std::string allow;      ///< of a 405
   std::string challenge;  ///< WWW-Authenticate of a 401 or 403
+  std::string job;        ///< id of the job that it is about, where the client may not know it
 };
 
 /// RFC 9110's phrase for the statuses that this server sends.

@@ -8,6 +8,9 @@ constexpr std::string_view kAllMethods = "GET, HEAD, POST, DELETE, OPTIONS";
 constexpr Route kRoutes[] = {
     {"GET", "/", Action::show_root},
     {"POST", "/verify", Action::submit},
+    {"POST", "/verify/batch", Action::submit_batch},
+    {"POST", "/verdicts", Action::show_verdicts},
+    {"GET", "/verify/{jobId}/events", Action::show_events},
     {"GET", "/verify/{jobId}", Action::show_job},
     {"DELETE", "/verify/{jobId}", Action::delete_job},
     {"GET", "/verify/{jobId}/attestation", Action::show_attestation},

@@ -10,6 +10,9 @@ namespace skill_verifier::http {
 enum class Action {
   show_root,
   submit,
+  submit_batch,
+  show_verdicts,
+  show_events,
   show_job,
   delete_job,
   show_attestation,

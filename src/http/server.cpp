@@ -16,6 +16,12 @@ Backend backend_of(service::Service& service) {
   backend.log = [&service](std::string id, std::size_t offset, core::Duration limit) {
     return service.log(std::move(id), offset, limit);
   };
+  backend.events = [&service](std::string id, service::EventCursor cursor, core::Duration limit) {
+    return service.events(std::move(id), std::move(cursor), limit);
+  };
+  backend.verdicts = [&service](std::vector<std::string> subjects, std::optional<std::string> viewer) {
+    return service.verdicts(std::move(subjects), std::move(viewer));
+  };
   backend.attestation = [&service](std::optional<std::string> nonce) { return service.attestation(std::move(nonce)); };
   backend.sarif = [&service](store::Job job) { return service.sarif(std::move(job)); };
   backend.appraisal = [&service](store::Job job) { return service.appraisal(std::move(job)); };

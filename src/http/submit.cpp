@@ -1,20 +1,19 @@
 #include <algorithm>
 #include <array>
 
+#include "http/answer.hpp"
 #include "http/api.hpp"
 #include "http/header_value.hpp"
 #include "http/json_views.hpp"
 #include "http/multipart.hpp"
 #include "http/query.hpp"
+#include "http/submission.hpp"
 #include "http/upload.hpp"
 #include "skill_verifier/core/bytes.hpp"
 
 namespace skill_verifier::http {
 namespace {
 
-constexpr std::size_t kMaxFieldBytes = 4096;
-constexpr std::size_t kMaxFilename = 255;
-constexpr std::string_view kArchiveField = "skill";
 /// Archives are told apart by their bytes; the type only says that the body is one.
 constexpr std::array<std::string_view, 8> kArchiveTypes = {"application/gzip",
                                                            "application/x-gzip",
@@ -24,38 +23,6 @@ constexpr std::array<std::string_view, 8> kArchiveTypes = {"application/gzip",
                                                            "application/zstd",
                                                            "application/x-zip-compressed",
                                                            "application/octet-stream"};
-
-Error no_skill() {
-  return Error(Errc::invalid_argument, "skill_missing", "the request carries neither a package nor a skillPath",
-               "send JSON {\"skillPath\": \"…\"}, a form with the field skill, or an archive as the body");
-}
-
-Error spool_full() {
-  return Error(Errc::overloaded, "spool_full",
-               "uploads and packages of waiting jobs take all the space there is for them", "try again later");
-}
-
-/// The last segment of what the client calls the file, whichever separator its system has.
-std::string archive_name(std::string_view filename) {
-  const auto separator = filename.find_last_of("/\\");
-  if (separator != std::string_view::npos) filename.remove_prefix(separator + 1);
-  return std::string(filename.substr(0, kMaxFilename));
-}
-
-service::Submission to_submission(SubmissionForm form, const Request& request) {
-  service::Submission submission;
-  submission.skill_path = std::move(form.skill_path);
-  submission.nonce = std::move(form.nonce);
-  submission.version = std::move(form.version);
-  submission.name = std::move(form.name);
-  submission.discover = form.discover.value_or(false);
-  submission.is_private = form.is_private.value_or(false);
-  submission.webhook = std::move(form.webhook);
-  submission.webhook_secret = std::move(form.webhook_secret);
-  submission.request_id = request.id;
-  submission.trace_id = request.trace.trace_id;
-  return submission;
-}
 
 Result<SubmissionForm> parse_query_form(std::string_view text) {
   SKILL_VERIFIER_TRY(const Query query, Query::parse(text));
@@ -69,42 +36,19 @@ Result<SubmissionForm> parse_query_form(std::string_view text) {
 /// Members of a JSON body join those of the query; the same one in both places is refused.
 Result<SubmissionForm> merge(SubmissionForm query, SubmissionForm body) {
   if ((query.nonce && body.nonce) || (query.version && body.version) || (query.name && body.name) ||
-      (query.discover && body.discover) || (query.is_private && body.is_private) || (query.webhook && body.webhook))
+      (query.discover && body.discover) || (query.fresh && body.fresh) || (query.is_private && body.is_private) ||
+      (query.webhook && body.webhook))
     return Error(Errc::invalid_argument, "member_duplicate", "a member is given in the body and in the query");
   if (!body.nonce) body.nonce = std::move(query.nonce);
   if (!body.version) body.version = std::move(query.version);
   if (!body.name) body.name = std::move(query.name);
   if (!body.discover) body.discover = query.discover;
+  if (!body.fresh) body.fresh = query.fresh;
   if (!body.is_private) body.is_private = query.is_private;
   if (!body.webhook) body.webhook = std::move(query.webhook);
   body.filename = std::move(query.filename);
   return body;
 }
-
-Problem submit_problem(const Error& error) {
-  Problem problem(error);
-  if (error.id == "skill_missing") problem.error = "No skill provided";
-  if (error.id == "skill_path_not_found") {
-    problem.status = 400;
-    problem.error = "Skill path not found";
-  }
-  if (error.id == "client_queue_full") problem.status = 429;  // others may still submit
-  if (error.id == "body_timed_out") problem.status = 408;     // the client's time-out, not one of ours
-  if (error.code == Errc::overloaded || error.id == "draining") problem.retry_after = 10;
-  return problem;
-}
-
-/// Counts an upload while it lasts.
-class UploadSlot {
- public:
-  explicit UploadSlot(std::size_t& count) : count_(&count) { ++count; }
-  ~UploadSlot() { --*count_; }
-  UploadSlot(const UploadSlot&) = delete;
-  UploadSlot& operator=(const UploadSlot&) = delete;
-
- private:
-  std::size_t* count_;
-};
 
 /// Where the parts of a form go as they arrive: one file and a few short texts.
 class FormReceiver {
@@ -176,7 +120,76 @@ class FormReceiver {
 
 }  // namespace
 
+Error no_skill() {
+  return Error(Errc::invalid_argument, "skill_missing", "the request carries neither a package nor a skillPath",
+               "send JSON {\"skillPath\": \"…\"}, a form with the field skill, or an archive as the body");
+}
+
+Error spool_full() {
+  return Error(Errc::overloaded, "spool_full",
+               "uploads and packages of waiting jobs take all the space there is for them", "try again later");
+}
+
+std::string archive_name(std::string_view filename) {
+  const auto separator = filename.find_last_of("/\\");
+  if (separator != std::string_view::npos) filename.remove_prefix(separator + 1);
+  return std::string(filename.substr(0, kMaxFilename));
+}
+
+service::Submission to_submission(SubmissionForm form, const Request& request) {
+  service::Submission submission;
+  submission.skill_path = std::move(form.skill_path);
+  submission.nonce = std::move(form.nonce);
+  submission.version = std::move(form.version);
+  submission.name = std::move(form.name);
+  submission.discover = form.discover.value_or(false);
+  submission.fresh = form.fresh.value_or(false);
+  submission.is_private = form.is_private.value_or(false);
+  submission.webhook = std::move(form.webhook);
+  submission.webhook_secret = std::move(form.webhook_secret);
+  submission.owner = request.caller.owner();
+  if (!request.caller.address.is_loopback()) submission.client = request.caller.address.counting_key();
+  submission.request_id = request.id;
+  submission.trace_id = request.trace.trace_id;
+  return submission;
+}
+
+Problem submit_problem(const Error& error) {
+  Problem problem(error);
+  if (error.id == "skill_missing") problem.error = "No skill provided";
+  if (error.id == "skill_path_not_found") {
+    problem.status = 400;
+    problem.error = "Skill path not found";
+  }
+  if (error.id == "client_queue_full") problem.status = 429;  // others may still submit
+  if (error.id == "body_timed_out") problem.status = 408;     // the client's time-out, not one of ours
+  if (error.code == Errc::overloaded || error.id == "draining") problem.retry_after = 10;
+  return problem;
+}
+
 awaitable<Response> Api::submit(Request& request) {
+  auto key = idempotency_key(request.head);
+  if (!key) co_return refuse(Problem(key.error()), request);
+  if (!*key) co_return co_await submit_once(request, {}, nullptr);
+  // Found out before the body is read: a client that is too eager does not send it twice.
+  const KeyOfOwner place{request.caller.owner(), **key};
+  if (const auto found = keys_.find(place); found != keys_.end())
+    co_return refuse(key_in_flight(found->second), request);
+  KeyInFlight in_flight(keys_, place);
+  co_return co_await submit_once(request, std::move(*key), &in_flight);
+}
+
+awaitable<Result<std::string>> Api::read_text(Request& request, std::uint64_t limit) {
+  std::string text;
+  while (true) {
+    const auto piece = co_await request.body(limit);
+    if (!piece) co_return piece.error();
+    if (piece->empty()) co_return text;
+    text += *piece;
+  }
+}
+
+awaitable<Response> Api::submit_once(Request& request, std::optional<std::string> key, KeyInFlight* in_flight) {
   const auto refused = [&request](const Error& error) {
     return problem_response(submit_problem(error), request.head.path, request.id);
   };
@@ -193,15 +206,16 @@ awaitable<Response> Api::submit(Request& request) {
   std::optional<ByteBudget::Reservation> held;
   auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form), held);
   if (!submission) co_return refused(submission.error());
-  submission->owner = request.caller.owner();
-  if (!request.caller.address.is_loopback()) submission->client = request.caller.address.counting_key();
+  submission->idempotency_key = std::move(key);
   const auto job = co_await backend_.submit(std::move(*submission));
   if (!job) co_return refused(job.error());
+  if (in_flight) in_flight->set_job(job->id);
   Response response;
   response.status = 202;
   response.body = submitted_json(*job, backend_.engine_away && backend_.engine_away());
   response.headers.emplace_back("Location", "/verify/" + job->id);
   response.headers.emplace_back("Cache-Control", "no-store");
+  if (job->replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
   response.job = job->id;
   co_return response;
 }
@@ -233,14 +247,9 @@ awaitable<Result<service::Submission>> Api::receive(Request& request, std::strin
 }
 
 awaitable<Result<service::Submission>> Api::receive_json(Request& request, SubmissionForm form) {
-  std::string text;
-  while (true) {
-    const auto piece = co_await request.body(options_.json_bytes);
-    if (!piece) co_return piece.error();
-    if (piece->empty()) break;
-    text += *piece;
-  }
-  auto body = parse_submission(text);
+  const auto text = co_await read_text(request, options_.json_bytes);
+  if (!text) co_return text.error();
+  auto body = parse_submission(*text);
   if (!body) co_return body.error();
   auto merged = merge(std::move(form), std::move(*body));
   if (!merged) co_return merged.error();

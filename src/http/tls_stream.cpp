@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -106,9 +107,9 @@ class TlsStream final : public ByteStream {
   awaitable<std::size_t> read_some(asio::mutable_buffer space, error_code& error) override {
     co_return co_await stream_.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
   }
-  awaitable<std::size_t> write_some(std::array<asio::const_buffer, 2> pieces, error_code& error) override {
+  awaitable<std::size_t> write_some(std::array<asio::const_buffer, 3> pieces, error_code& error) override {
     // A record of no bytes would be an alarm to some clients: the first piece that has any is sent.
-    const asio::const_buffer piece = pieces[0].size() > 0 ? pieces[0] : pieces[1];
+    const auto piece = *std::ranges::find_if(pieces, [](const auto& each) { return each.size() > 0; });
     co_return co_await stream_.async_write_some(piece, asio::redirect_error(asio::use_awaitable, error));
   }
   awaitable<void> end() override {

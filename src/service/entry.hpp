@@ -37,7 +37,8 @@ struct Entry {
   std::shared_ptr<const std::string> collateral;  ///< stored for this job, which the store does not know yet
   std::uint64_t pack_bytes = 0;
   Stopwatch watch;
-  int faults = 0;  ///< attempts of this life that the infrastructure spoilt
+  int attempt = 0;  ///< runs begun, as the store knows it
+  int faults = 0;   ///< attempts of this life that the infrastructure spoilt
   core::Event done;
   LiveLog log;
   core::TaskGroup task;  ///< the job's coroutine: cancelled by itself

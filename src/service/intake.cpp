@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include "service/idempotency.hpp"
 #include "service/skill_path.hpp"
 #include "service/spool_file.hpp"
 #include "skill_verifier/attest/statement.hpp"
@@ -167,6 +168,8 @@ Result<void> check_submission(const Submission& submission) {
   if (submission.is_private && submission.owner.empty())
     return Error{Errc::invalid_argument, "visibility_invalid", "a private job needs an API key to be private to",
                  "send a key, or leave visibility out"};
+  if (submission.idempotency_key)
+    if (auto valid = check_idempotency_key(*submission.idempotency_key); !valid) return valid;
   if (submission.nonce)
     if (auto valid = attest::check_nonce(*submission.nonce); !valid) return valid;
   if (submission.name)

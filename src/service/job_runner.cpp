@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "service/result_cache.hpp"
 #include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -138,6 +139,11 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   outcome.result = result_json(result);
   outcome.statement = std::move(statement);
   outcome.collateral = collateral;
+  outcome.verdict = to_string(judgement.verdict);
+  outcome.result_hash = hash;
+  if (is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
+    outcome.cache_key =
+        cache_key(stored.skill_id, request, plan, evidence->image, sandbox_.profile(), options_).value_or("");
   metrics_.judged(judgement.verdict);
   co_return outcome;
 }

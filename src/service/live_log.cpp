@@ -43,6 +43,11 @@ void LiveLog::write_tail(std::string_view stream, const sandbox::Output& output)
   write(output.tail);
 }
 
+void LiveLog::mark(store::JobState state, int attempt, core::Time at) {
+  journal_.add(state, attempt, at, text_.size());
+  grown_.notify_all();
+}
+
 void LiveLog::close() {
   start_line();
   closed_ = true;

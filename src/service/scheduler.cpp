@@ -79,6 +79,7 @@ void Scheduler::enqueue(EntryPtr entry, std::uint64_t pack_bytes) {
   entry->pack_bytes = pack_bytes;
   pack_bytes_ += pack_bytes;
   entries_[entry->id] = entry;
+  entry->log.mark(JobState::pending, 0, clock_.now());
   queue_.push(std::move(entry));
   pump();
 }
@@ -161,6 +162,8 @@ core::awaitable<Attempt> Scheduler::attempt(EntryPtr entry) {
     co_return none;
   }
   entry->begun = true;
+  entry->attempt = job->attempt;
+  entry->log.mark(JobState::running, job->attempt, job->started_at.value_or(clock_.now()));
   changed_();
   if (entry->request_id.empty()) {
     entry->request_id = request_id_of(job->request);
@@ -254,7 +257,11 @@ core::awaitable<void> Scheduler::settle(EntryPtr entry, Attempt attempt) {
 
 core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outcome) {
   release_slot(entry);
+  entry->log.start_line();
   outcome.log = entry->log.text();
+  Journal journal = entry->log.journal();
+  journal.add(outcome.state, entry->attempt, outcome.completed_at, outcome.log.size());
+  outcome.journal = journal.to_json();
   entry->watch.skip();
   auto finish = [this, entry, outcome] { return store_.finish(entry->id, outcome); };
   const bool finished = co_await persist(entry, std::move(finish));
@@ -262,6 +269,7 @@ core::awaitable<void> Scheduler::conclude(EntryPtr entry, store::JobOutcome outc
   entry->watch.stop();
   timings_.keep(entry->id, entry->watch.timing);
   if (finished) {
+    entry->log.mark(outcome.state, entry->attempt, outcome.completed_at);
     changed_();
     metrics_.ended(outcome.state, entry->watch.timing);
     log::info("job ended", {{"job", entry->id},
@@ -277,6 +285,7 @@ core::awaitable<void> Scheduler::give_back(EntryPtr entry, AttemptCounts counts)
   if (!std::exchange(entry->begun, false)) co_return;
   auto requeue = [this, entry, counts] { return store_.requeue(entry->id, counts); };
   co_await persist(entry, std::move(requeue));
+  entry->log.mark(JobState::pending, entry->attempt, clock_.now());
 }
 
 core::awaitable<void> Scheduler::try_again_later(EntryPtr entry, core::Duration pause) {

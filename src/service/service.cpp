@@ -3,12 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "service/idempotency.hpp"
 #include "service/intake.hpp"
 #include "service/job_runner.hpp"
 #include "service/policy.hpp"
 #include "service/quote_evidence.hpp"
+#include "service/result_cache.hpp"
 #include "service/sarif.hpp"
 #include "service/scheduler.hpp"
 #include "service/self_description.hpp"
@@ -35,6 +38,16 @@ attest::ServiceAttestorOptions attestor_options(const ServiceOptions& options) {
   attest::ServiceAttestorOptions made;
   made.required = options.attestation_required;
   return made;
+}
+
+bool failed_too_long_ago(const store::Job& job, core::Time now, const ServiceOptions& options) {
+  const auto result = core::parse_json(job.result);
+  const bool failed = result && result->value("verdict", "") == "failed";
+  return failed && job.completed_at < now - options.cache_failed_max_age;
+}
+
+std::string_view from(std::string_view text, std::uint64_t offset) {
+  return offset < text.size() ? text.substr(offset) : std::string_view();
 }
 
 LogPart part_of(std::string_view text, std::size_t offset, bool done) {
@@ -70,6 +83,11 @@ struct Service::Impl {
 
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
+  core::awaitable<Result<std::optional<store::Job>>> replay(std::string owner, std::string key, std::string digest);
+  core::awaitable<std::optional<store::Job>> earlier_verdict(std::shared_ptr<const JobRequest> request,
+                                                             std::string skill_id, Plan plan, std::string owner);
+  core::awaitable<Result<store::Job>> insert(store::Job job, std::filesystem::path pack,
+                                             std::optional<store::Job> original);
   core::awaitable<Result<void>> resume(store::JobSummary job);
   core::awaitable<void> tidy();
   core::awaitable<void> tidy_regularly();
@@ -185,6 +203,15 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
   if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();
+  const std::string owner = submission.owner;
+  std::optional<store::IdempotencyUse> use;
+  if (submission.idempotency_key) {
+    auto work = [submission] { return request_digest(submission); };
+    SKILL_VERIFIER_CO_TRY(const std::string digest, co_await core::run_on(pool, std::move(work)));
+    use = store::IdempotencyUse{*submission.idempotency_key, digest, {}};
+    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(owner, use->key, digest));
+    if (known) co_return std::move(*known);
+  }
   if (!scheduler.has_room())
     co_return Error{Errc::overloaded, "queue_full",
                     fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
@@ -204,22 +231,92 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.webhook = std::move(*webhook);
   job.owner = submission.owner;
   job.is_private = submission.is_private;
-  auto request = co_await read(std::move(submission), pack);
-  if (!request) co_return request.error();
+  const bool repeats = options.cache && !submission.fresh && !submission.nonce;
+  auto taken = co_await read(std::move(submission), pack);
+  if (!taken) co_return taken.error();
+  const auto request = std::make_shared<const JobRequest>(std::move(*taken));
   watch.lap(&JobTiming::intake);
   // What policy refuses outright is refused now; the plan itself is made when the job runs.
-  if (auto plan = make_plan(request->manifest, options); !plan) co_return plan.error();
-  job.created_at = clock.now();
+  auto plan = make_plan(request->manifest, options);
+  if (!plan) co_return plan.error();
   job.skill_id = request->manifest.skill_id(request->tree_digest);
   job.request = to_json(*request);
+  job.tree_digest = request->tree_digest;
+  job.archive_sha256 = request->archive_sha256.value_or("");
+  std::optional<store::Job> original;
+  if (repeats) original = co_await earlier_verdict(request, job.skill_id, std::move(*plan), owner);
+  job.created_at = clock.now();
+  if (use) use->expires_at = job.created_at + kKeyLife;
+  job.idempotency = use;
   if (scheduler.draining()) co_return draining();
-  auto stored = co_await store.insert(std::move(job), std::move(pack));
+  const bool repeated = original.has_value();
+  auto stored = co_await insert(std::move(job), std::move(pack), std::move(original));
+  if (!stored && stored.error().id == "idempotency_key_used" && use) {
+    // Somebody with the same key was faster.
+    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(owner, use->key, use->request_sha256));
+    if (known) co_return std::move(*known);
+  }
   if (!stored) co_return stored.error();
   watch.lap(&JobTiming::stored);
-  log::info("job accepted", {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
+  log::info(repeated ? "job answered from the cache" : "job accepted",
+            {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
+  if (repeated) co_return stored;
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
   if (!scheduler.draining()) scheduler.add(stored->id, lane, request_id, trace_id, request->pack_bytes, watch);
   co_return stored;
+}
+
+awaitable<Result<std::optional<store::Job>>> Service::Impl::replay(std::string owner, std::string key,
+                                                                   std::string digest) {
+  SKILL_VERIFIER_CO_TRY(const auto known, co_await store.find_key(std::move(owner), std::move(key), clock.now()));
+  if (!known) co_return std::optional<store::Job>();
+  if (auto same = check_same_request(*known, digest); !same) co_return same.error();
+  SKILL_VERIFIER_CO_TRY(auto job, co_await store.find(known->id));
+  job.replayed = true;
+  co_return std::optional(std::move(job));
+}
+
+/// Absent also when something does not work: then the job runs.
+awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_ptr<const JobRequest> request,
+                                                                    std::string skill_id, Plan plan,
+                                                                    std::string owner) {
+  const std::vector<std::string> subject{request->tree_digest};
+  const auto judged = co_await store.verdicts(subject, owner);
+  if (!judged || !judged->at(0) || judged->at(0)->verdict.empty()) co_return std::nullopt;
+  std::optional<sandbox::Image> image;
+  if (plan.test) {
+    auto looking = sandbox.images();
+    const auto images = co_await core::with_deadline(std::move(looking), kCheckLimit, "images");
+    if (!images) co_return std::nullopt;
+    const auto& runtime = request->manifest.test.runtime;
+    const auto found = std::ranges::find(*images, runtime, &sandbox::Image::reference);
+    if (found == images->end()) co_return std::nullopt;
+    image = *found;
+  }
+  const auto key = cache_key(skill_id, *request, plan, image, sandbox.profile(), options);
+  if (!key) co_return std::nullopt;
+  const core::Time now = clock.now();
+  auto found = co_await store.find_cached(*key, now - options.cache_max_age, owner);
+  if (!found || !*found) co_return std::nullopt;
+  auto work = [this, job = std::make_shared<const store::Job>(std::move(**found)), request, now] {
+    auto checked = check_cached(*job, request->tree_digest, quoter != nullptr, options.attestation_required);
+    if (checked && failed_too_long_ago(*job, now, options)) checked = Error{Errc::not_found, "expired"};
+    return std::pair(job, checked);
+  };
+  const auto [job, checked] = co_await core::run_on(pool, std::move(work));
+  if (!checked && checked.error().code == Errc::internal)
+    log::error("cached result refused", {{"job", job->id}, {"message", checked.error().message}});
+  if (!checked) co_return std::nullopt;
+  co_return *job;
+}
+
+awaitable<Result<store::Job>> Service::Impl::insert(store::Job job, std::filesystem::path pack,
+                                                    std::optional<store::Job> original) {
+  if (!original) co_return co_await store.insert(std::move(job), std::move(pack));
+  job.original = original->original.empty() ? original->id : original->original;
+  auto outcome = co_await core::run_on(
+      pool, [original = std::move(*original), now = job.created_at] { return repeated_outcome(original, now); });
+  co_return co_await store.insert_final(std::move(job), std::move(outcome));
 }
 
 awaitable<Result<store::Job>> Service::find(std::string id) {
@@ -267,6 +364,48 @@ awaitable<Result<LogPart>> Service::log(std::string id, std::size_t offset, core
   auto text = co_await impl_->store.log(std::move(id));
   if (!text) co_return text.error();
   co_return part_of(*text, offset, true);
+}
+
+awaitable<Result<EventPart>> Service::events(std::string id, EventCursor cursor, core::Duration limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  if (const EntryPtr entry = impl_->scheduler.find(id); entry != nullptr) {
+    const LiveLog& log = entry->log;
+    const EventCursor at = in_life(log.journal(), cursor);
+    const bool anew = !cursor.life.empty() && cursor.life != at.life;
+    while (true) {
+      auto part = next_part(log.journal(), from(log.text(), at.offset), log.closed(), at);
+      const auto left = deadline - std::chrono::steady_clock::now();
+      bool woken = false;
+      if (!part && left > core::Duration::zero()) woken = co_await entry->log.grown(left);
+      if (woken) continue;
+      if (!part) part.emplace().next = at;
+      part->anew = anew;
+      co_return std::move(*part);
+    }
+  }
+  const std::vector<std::string> subject{id};
+  SKILL_VERIFIER_CO_TRY(const auto rows, co_await impl_->store.verdicts(subject, std::nullopt));
+  if (!rows.at(0)) co_return Error{Errc::not_found, "job_not_found", fmt::format("there is no job '{}'", id)};
+  EventPart none;
+  none.next = cursor;
+  none.ended = true;
+  // Of a job that is put back for the next life nothing more is known in this one.
+  if (!store::is_final(rows.at(0)->state)) co_return none;
+  SKILL_VERIFIER_CO_TRY(auto piece, co_await impl_->store.log_piece(id, cursor.offset, kEventText + 1));
+  const Journal journal = Journal::of(*rows.at(0), piece);
+  const EventCursor at = in_life(journal, cursor);
+  const bool anew = !cursor.life.empty() && cursor.life != at.life;
+  if (at.offset != cursor.offset) {
+    SKILL_VERIFIER_CO_TRY(piece, co_await impl_->store.log_piece(id, at.offset, kEventText + 1));
+  }
+  auto part = next_part(journal, piece.text, true, at);
+  if (part) part->anew = anew;
+  co_return part ? std::move(*part) : none;
+}
+
+awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> Service::verdicts(std::vector<std::string> subjects,
+                                                                                   std::optional<std::string> viewer) {
+  co_return co_await impl_->store.verdicts(std::move(subjects), std::move(viewer));
 }
 
 std::uint64_t Service::pack_bytes() const {
@@ -396,6 +535,8 @@ awaitable<void> Service::Impl::tidy() {
   } else {
     if (options.retention.count() > 0) co_await expire_old_jobs();
     co_await trim_jobs();
+    if (const auto expired = co_await store.expire_keys(clock.now()); !expired)
+      log::error("old keys not removed", {{"code", expired.error().id}, {"message", expired.error().message}});
   }
   if (!options.collateral.empty()) co_await evidence.tidy(store);
 }

@@ -14,6 +14,10 @@ Error job_exists(const std::string& id) {
   return {Errc::conflict, "job_exists", fmt::format("there is a job '{}' already", core::shorten(id))};
 }
 
+Error key_used() {
+  return {Errc::conflict, "idempotency_key_used", "the idempotency key stands for another job"};
+}
+
 Error delivery_not_found(const std::string& id) {
   return {Errc::not_found, "delivery_not_found", fmt::format("there is no delivery '{}'", core::shorten(id))};
 }
@@ -47,6 +51,17 @@ Job as_inserted(Job job) {
   job.result.clear();
   job.statement.clear();
   job.error.clear();
+  return job;
+}
+
+Job as_inserted(Job job, const JobOutcome& outcome) {
+  job = as_inserted(std::move(job));
+  job.has_pack = false;
+  job.state = outcome.state;
+  job.completed_at = outcome.completed_at;
+  job.result = outcome.result;
+  job.statement = outcome.statement;
+  job.error = outcome.error;
   return job;
 }
 

@@ -64,14 +64,60 @@ class MemoryStore final : public JobStore {
   awaitable<Result<Job>> insert(Job job, fs::path pack) override {
     if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
     if (sequences_.contains(job.id)) co_return job_exists(job.id);
+    if (!key_is_free(job)) co_return key_used();
     if (auto adopted = files_.adopt(pack, job.id); !adopted) co_return adopted.error();
-    job = as_inserted(std::move(job));
-    job.sequence = ++last_sequence_;
-    if (job.webhook) outbox_.add_webhook(job.sequence, *std::exchange(job.webhook, std::nullopt));
-    sequences_[job.id] = job.sequence;
-    jobs_[job.sequence] = job;
-    ++counts_[job.state];
-    co_return job;
+    co_return add(as_inserted(std::move(job)));
+  }
+
+  awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) override {
+    if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    if (sequences_.contains(job.id)) co_return job_exists(job.id);
+    if (!key_is_free(job)) co_return key_used();
+    const Job added = add(as_inserted(std::move(job), outcome));
+    outbox_.add_messages(event_of(outcome.state), added, outcome.completed_at);
+    keep(added.sequence, std::move(outcome));
+    co_return added;
+  }
+
+  awaitable<Result<std::optional<KeyedJob>>> find_key(std::string owner, std::string key, Time now) override {
+    const auto found = keys_.find({owner, key});
+    if (found == keys_.end() || found->second.expires_at <= now) co_return std::optional<KeyedJob>();
+    co_return std::optional(KeyedJob{jobs_.at(found->second.sequence).id, found->second.request_sha256});
+  }
+
+  awaitable<Result<void>> expire_keys(Time now) override {
+    std::erase_if(keys_, [now](const auto& entry) { return entry.second.expires_at <= now; });
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                     std::optional<std::string> viewer) override {
+    std::vector<std::optional<VerdictRow>> rows;
+    for (const auto& subject : subjects)
+      rows.push_back(find_verdict(subject, viewer));
+    co_return rows;
+  }
+
+  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) override {
+    for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) {
+      const auto kept = outcomes_.find(it->first);
+      if (kept == outcomes_.end() || cache_key.empty() || kept->second.cache_key != cache_key) continue;
+      if (it->second.completed_at >= since && is_visible(it->second, owner)) co_return std::optional(it->second);
+    }
+    co_return std::optional<Job>();
+  }
+
+  awaitable<Result<LogPiece>> log_piece(std::string id, std::uint64_t offset, std::uint64_t limit) override {
+    const Job* job = look_up(id);
+    if (job == nullptr) co_return job_not_found(id);
+    const auto found = outcomes_.find(job->sequence);
+    if (found == outcomes_.end()) co_return LogPiece{};
+    const std::string& text = found->second.log;
+    LogPiece piece;
+    piece.size = text.size();
+    piece.journal = found->second.journal;
+    if (offset < text.size()) piece.text = text.substr(offset, limit);
+    co_return piece;
   }
 
   awaitable<Result<Job>> find(std::string id) override {
@@ -128,11 +174,10 @@ class MemoryStore final : public JobStore {
     if (job == nullptr) co_return job_not_found(id);
     if (auto moved = move(*job, outcome.state); !moved) co_return moved;
     job->completed_at = outcome.completed_at;
-    job->result = std::move(outcome.result);
-    job->statement = std::move(outcome.statement);
+    job->result = std::exchange(outcome.result, {});
+    job->statement = std::exchange(outcome.statement, {});
     job->error = std::move(outcome.error);
-    if (!outcome.collateral.empty()) collaterals_[job->sequence] = std::move(outcome.collateral);
-    logs_[job->sequence] = std::move(outcome.log);
+    keep(job->sequence, std::move(outcome));
     job->has_pack = false;
     files_.discard(id);
     outbox_.add_messages(event_of(outcome.state), *job, outcome.completed_at);
@@ -184,22 +229,86 @@ class MemoryStore final : public JobStore {
 
   awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
     std::set<std::string> used;
-    for (const auto& [sequence, digest] : collaterals_)
-      if (std::ranges::find(digests, digest) != digests.end()) used.insert(digest);
+    for (const auto& [sequence, outcome] : outcomes_)
+      if (std::ranges::find(digests, outcome.collateral) != digests.end()) used.insert(outcome.collateral);
     co_return used;
   }
 
   awaitable<Result<std::string>> log(std::string id) override {
     const Job* job = look_up(id);
     if (job == nullptr) co_return job_not_found(id);
-    const auto found = logs_.find(job->sequence);
-    co_return found == logs_.end() ? std::string() : found->second;
+    const auto found = outcomes_.find(job->sequence);
+    co_return found == outcomes_.end() ? std::string() : found->second.log;
   }
 
   awaitable<Result<void>> check() override { co_return files_.sync_packs(); }
   Outbox& outbox() override { return outbox_; }
 
  private:
+  struct KeyEntry {
+    std::string request_sha256;
+    Time expires_at{};
+    std::uint64_t sequence = 0;
+  };
+
+  bool key_is_free(const Job& job) const {
+    if (!job.idempotency) return true;
+    const auto found = keys_.find({job.owner, job.idempotency->key});
+    return found == keys_.end() || found->second.expires_at <= job.created_at;
+  }
+
+  Job add(Job job) {
+    job.sequence = ++last_sequence_;
+    if (job.webhook) outbox_.add_webhook(job.sequence, *std::exchange(job.webhook, std::nullopt));
+    if (const auto use = std::exchange(job.idempotency, std::nullopt))
+      keys_[{job.owner, use->key}] = KeyEntry{use->request_sha256, use->expires_at, job.sequence};
+    sequences_[job.id] = job.sequence;
+    jobs_[job.sequence] = job;
+    ++counts_[job.state];
+    return job;
+  }
+
+  void keep(std::uint64_t sequence, JobOutcome outcome) {
+    outcome.result.clear();
+    outcome.statement.clear();
+    outcomes_[sequence] = std::move(outcome);
+  }
+
+  VerdictRow verdict_of(const Job& job) const {
+    VerdictRow row;
+    row.id = job.id;
+    row.sequence = job.sequence;
+    row.state = job.state;
+    row.created_at = job.created_at;
+    row.completed_at = job.completed_at;
+    row.skill_id = job.skill_id;
+    row.tree_digest = job.tree_digest;
+    row.archive_sha256 = job.archive_sha256;
+    row.original = job.original;
+    const auto found = outcomes_.find(job.sequence);
+    if (found == outcomes_.end()) return row;
+    row.verdict = found->second.verdict;
+    row.result_hash = found->second.result_hash;
+    return row;
+  }
+
+  std::optional<VerdictRow> find_verdict(const std::string& subject, const std::optional<std::string>& viewer) {
+    if (subject.size() != kDigestDigits) {
+      const Job* job = look_up(subject);
+      const bool known = job != nullptr && is_visible(*job, viewer);
+      return known ? std::optional(verdict_of(*job)) : std::nullopt;
+    }
+    // As the other store: what was judged before what was not, trees before archives, the newest first.
+    for (const bool judged : {true, false})
+      for (const auto digest : {&Job::tree_digest, &Job::archive_sha256})
+        for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) {
+          if (it->second.*digest != subject || !is_visible(it->second, viewer)) continue;
+          auto row = verdict_of(it->second);
+          if (!judged || !row.verdict.empty()) return row;
+        }
+    return std::nullopt;
+  }
+
   Job* look_up(const std::string& id) {
     const auto sequence = sequences_.find(id);
     return sequence == sequences_.end() ? nullptr : &jobs_.find(sequence->second)->second;
@@ -217,8 +326,8 @@ class MemoryStore final : public JobStore {
     const auto job = jobs_.find(sequence);
     --counts_[job->second.state];
     sequences_.erase(job->second.id);
-    logs_.erase(sequence);
-    collaterals_.erase(sequence);
+    outcomes_.erase(sequence);
+    std::erase_if(keys_, [sequence](const auto& entry) { return entry.second.sequence == sequence; });
     outbox_.drop_webhook(sequence);
     jobs_.erase(job);
   }
@@ -228,8 +337,8 @@ class MemoryStore final : public JobStore {
   MemoryOutbox outbox_;
   std::map<std::uint64_t, Job> jobs_;  ///< by sequence
   std::unordered_map<std::string, std::uint64_t> sequences_;
-  std::unordered_map<std::uint64_t, std::string> logs_;
-  std::unordered_map<std::uint64_t, std::string> collaterals_;
+  std::unordered_map<std::uint64_t, JobOutcome> outcomes_;  ///< what jobs_ has no place for
+  std::map<std::pair<std::string, std::string>, KeyEntry> keys_;
   JobCounts counts_;
   std::uint64_t last_sequence_ = 0;
 };

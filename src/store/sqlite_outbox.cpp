@@ -2,33 +2,15 @@
 
 #include <fmt/core.h>
 
-#include <limits>
 #include <utility>
 
 #include "skill_verifier/core/ids.hpp"
+#include "store/columns.hpp"
 #include "store/errors.hpp"
 #include "store/outbox_statements.hpp"
 
 namespace skill_verifier::store {
 namespace {
-
-std::int64_t to_column(Time time) {
-  return time.time_since_epoch().count();
-}
-
-Time to_time(std::int64_t column) {
-  return Time(std::chrono::milliseconds(column));
-}
-
-std::optional<Time> to_time(std::optional<std::int64_t> column) {
-  return column ? std::optional(to_time(*column)) : std::nullopt;
-}
-
-constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-
-std::int64_t clamp(std::uint64_t number) {
-  return number > static_cast<std::uint64_t>(kMost) ? kMost : static_cast<std::int64_t>(number);
-}
 
 /// Without secrets and payload.
 Result<Delivery> read_delivery(const Query& row) {
@@ -62,7 +44,7 @@ Result<std::vector<std::string>> pending_hosts(Database& database) {
 Result<void> add_due(Database& database, const std::string& host, Time now, std::size_t limit,
                      std::vector<Delivery>& due) {
   Query query(database, sql::kDueOfHost);
-  query.bind(host).bind(to_column(now)).bind(clamp(limit));
+  query.bind(host).bind(to_column(now)).bind(to_column(std::optional<std::uint64_t>(limit)));
   while (true) {
     SKILL_VERIFIER_TRY(const bool row, query.step());
     if (!row) return {};
@@ -98,7 +80,7 @@ Result<std::vector<Delivery>> list_deliveries(Database& database, const Delivery
   Query query(database, statement);
   if (of_job) query.bind(filter.job);
   if (filter.state) query.bind(to_string(*filter.state));
-  query.bind(filter.before ? clamp(*filter.before) : kMost).bind(clamp(filter.limit));
+  query.bind(to_column(filter.before)).bind(to_column(std::optional<std::uint64_t>(filter.limit)));
   std::vector<Delivery> found;
   while (true) {
     SKILL_VERIFIER_TRY(const bool row, query.step());

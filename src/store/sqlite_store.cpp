@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 #include <utility>
 
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/store/job_store.hpp"
+#include "store/client_life.hpp"
+#include "store/columns.hpp"
 #include "store/errors.hpp"
 #include "store/files.hpp"
 #include "store/group_commit.hpp"
+#include "store/job_rows.hpp"
 #include "store/migrations.hpp"
 #include "store/sqlite.hpp"
 #include "store/sqlite_outbox.hpp"
@@ -21,120 +23,6 @@ namespace skill_verifier::store {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::int64_t to_column(Time time) {
-  return time.time_since_epoch().count();
-}
-
-Time to_time(std::int64_t column) {
-  return Time(std::chrono::milliseconds(column));
-}
-
-std::optional<Time> to_time(std::optional<std::int64_t> column) {
-  return column ? std::optional(to_time(*column)) : std::nullopt;
-}
-
-constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-
-/// SQLite's integers are signed; a sequence above their range cannot exist.
-std::int64_t to_column(std::optional<std::uint64_t> sequence) {
-  if (!sequence || *sequence > static_cast<std::uint64_t>(kMost)) return kMost;
-  return static_cast<std::int64_t>(*sequence);
-}
-
-Result<Job> read_job(const Query& row) {
-  Job job;
-  job.id = row.text(0);
-  job.sequence = static_cast<std::uint64_t>(row.integer(1));
-  SKILL_VERIFIER_TRY(job.state, parse_job_state(row.text(2)));
-  job.attempt = static_cast<int>(row.integer(3));
-  job.created_at = to_time(row.integer(4));
-  job.started_at = to_time(row.maybe_integer(5));
-  job.completed_at = to_time(row.maybe_integer(6));
-  job.skill_id = row.text(7);
-  job.has_pack = row.integer(8) != 0;
-  job.request = row.text(9);
-  job.result = row.text(10);
-  job.statement = row.text(11);
-  job.error = row.text(12);
-  job.owner = row.text(13);
-  job.is_private = row.integer(14) != 0;
-  return job;
-}
-
-Result<Job> find_job(Database& database, const std::string& id) {
-  Query query(database, sql::kFindJob);
-  query.bind(id);
-  SKILL_VERIFIER_TRY(const bool found, query.step());
-  if (!found) return job_not_found(id);
-  return read_job(query);
-}
-
-Result<std::vector<JobSummary>> read_summaries(Query& query) {
-  std::vector<JobSummary> jobs;
-  while (true) {
-    SKILL_VERIFIER_TRY(const bool row, query.step());
-    if (!row) return jobs;
-    JobSummary job;
-    job.id = query.text(0);
-    job.sequence = static_cast<std::uint64_t>(query.integer(1));
-    SKILL_VERIFIER_TRY(job.state, parse_job_state(query.text(2)));
-    job.attempt = static_cast<int>(query.integer(3));
-    job.created_at = to_time(query.integer(4));
-    job.completed_at = to_time(query.maybe_integer(5));
-    job.skill_id = query.text(6);
-    job.owner = query.text(7);
-    job.is_private = query.integer(8) != 0;
-    jobs.push_back(std::move(job));
-  }
-}
-
-Result<std::vector<JobSummary>> list_visible_jobs(Database& database, const JobFilter& filter,
-                                                  const std::string& viewer) {
-  const auto limit = to_column(std::optional<std::uint64_t>(filter.limit));
-  const auto before = to_column(filter.before);
-  if (filter.state) {
-    const auto state = to_string(*filter.state);
-    Query query(database, sql::kListVisibleState);
-    query.bind(state).bind(before).bind(viewer).bind(state).bind(before).bind(limit);
-    return read_summaries(query);
-  }
-  Query query(database, sql::kListVisible);
-  query.bind(before).bind(viewer).bind(before).bind(limit);
-  return read_summaries(query);
-}
-
-Result<JobAccess> find_access(Database& database, const std::string& id) {
-  Query query(database, sql::kAccess);
-  query.bind(id);
-  SKILL_VERIFIER_TRY(const bool found, query.step());
-  if (!found) return job_not_found(id);
-  return JobAccess{query.text(0), query.integer(1) != 0};
-}
-
-Result<std::vector<JobSummary>> list_jobs(Database& database, const JobFilter& filter) {
-  if (filter.viewer) return list_visible_jobs(database, filter, *filter.viewer);
-  const auto limit = to_column(std::optional<std::uint64_t>(filter.limit));
-  if (filter.state) {
-    Query query(database, sql::kListState);
-    query.bind(to_string(*filter.state)).bind(to_column(filter.before)).bind(limit);
-    return read_summaries(query);
-  }
-  Query query(database, sql::kListAll);
-  query.bind(to_column(filter.before)).bind(limit);
-  return read_summaries(query);
-}
-
-Result<JobCounts> count_jobs(Database& database) {
-  JobCounts counts;
-  Query query(database, sql::kCounts);
-  while (true) {
-    SKILL_VERIFIER_TRY(const bool row, query.step());
-    if (!row) return counts;
-    SKILL_VERIFIER_TRY(const JobState state, parse_job_state(query.text(0)));
-    counts[state] = static_cast<std::uint64_t>(query.integer(1));
-  }
-}
 
 /// The row of a job that may become `to`.
 Result<std::int64_t> row_that_may_become(Database& database, const std::string& id, JobState to) {
@@ -158,7 +46,8 @@ Result<void> insert_job(Database& database, Job& job) {
   if (job.webhook)
     if (auto kept = insert_webhook(database, sequence, *job.webhook); !kept) return kept;
   Query documents(database, sql::kInsertDocuments);
-  return documents.bind(sequence).bind(job.request).run();
+  if (auto done = documents.bind(sequence).bind(job.request).run(); !done) return done;
+  return insert_client_rows(database, job);
 }
 
 /// Most skills. A batch of such changes still is a few megabytes of memory.
@@ -177,9 +66,9 @@ Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::p
   return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
 }
 
-Result<void> finish_job(Database& database, const OutboxRules& rules, const std::string& id,
-                        const JobOutcome& outcome) {
-  SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
+/// Everything that an outcome is, apart from whether it may be one.
+Result<void> write_outcome(Database& database, const OutboxRules& rules, const std::string& id, std::int64_t sequence,
+                           const JobOutcome& outcome) {
   Query row(database, sql::kFinishJob);
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
   if (auto done = row.run(); !done) return done;
@@ -192,24 +81,20 @@ Result<void> finish_job(Database& database, const OutboxRules& rules, const std:
     Query collateral(database, sql::kInsertCollateral);
     if (auto done = collateral.bind(sequence).bind(outcome.collateral).run(); !done) return done;
   }
-  if (!outcome.log.empty()) {
+  if (auto done = finish_verdict(database, sequence, outcome); !done) return done;
+  if (!outcome.log.empty() || !outcome.journal.empty()) {
     Query log(database, sql::kInsertLog);
-    if (auto done = log.bind(sequence).bind_blob(outcome.log).run(); !done) return done;
+    if (auto done = log.bind(sequence).bind_blob(outcome.log).bind(outcome.journal).run(); !done) return done;
   }
   if (!rules.payload) return {};
   SKILL_VERIFIER_TRY(const Job job, find_job(database, id));
   return add_messages(database, rules, event_of(outcome.state), job, outcome.completed_at);
 }
 
-Result<std::set<std::string>> find_collaterals(Database& database, const std::vector<std::string>& digests) {
-  std::set<std::string> found;
-  for (const auto& digest : digests) {
-    Query query(database, sql::kCollateralInUse);
-    query.bind(digest);
-    SKILL_VERIFIER_TRY(const bool used, query.step());
-    if (used) found.insert(digest);
-  }
-  return found;
+Result<void> finish_job(Database& database, const OutboxRules& rules, const std::string& id,
+                        const JobOutcome& outcome) {
+  SKILL_VERIFIER_TRY(const std::int64_t sequence, row_that_may_become(database, id, outcome.state));
+  return write_outcome(database, rules, id, sequence, outcome);
 }
 
 Result<void> remove_job(Database& database, const std::string& id) {
@@ -231,12 +116,6 @@ Result<void> restore_packs(Database& database, const StoreFiles& files) {
     if (!row) return {};
     if (auto restored = files.restore(query.text(0), query.text(1)); !restored) return restored;
   }
-}
-
-Result<std::int64_t> read_number(Database& database, const char* sql) {
-  Query query(database, sql);
-  SKILL_VERIFIER_TRY(const bool row, query.step());
-  return row ? query.integer(0) : 0;
 }
 
 /// Once for each database: from then on space comes back in portions. One that cannot be rewritten now works as before.
@@ -329,6 +208,58 @@ class SqliteStore final : public JobStore {
     if (!done) co_return done.error();
     added->webhook.reset();
     co_return std::move(*added);
+  }
+
+  awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) override {
+    if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
+    auto added = std::make_shared<Job>(as_inserted(std::move(job), outcome));
+    Change change;
+    change.apply = [this, added, outcome = std::move(outcome)](Database& database) -> Result<void> {
+      if (auto done = insert_job(database, *added); !done) return done;
+      return write_outcome(database, rules_, added->id, static_cast<std::int64_t>(added->sequence), outcome);
+    };
+    auto done = co_await writer_.run(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*added);
+  }
+
+  awaitable<Result<std::optional<KeyedJob>>> find_key(std::string owner, std::string key, Time now) override {
+    auto query = [this, owner, key, now] { return store::find_key(reader_, owner, key, now); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<void>> expire_keys(Time now) override {
+    while (true) {
+      auto removed = std::make_shared<std::int64_t>(0);
+      Change change;
+      change.apply = [now, removed](Database& database) -> Result<void> {
+        SKILL_VERIFIER_TRY(*removed, store::expire_keys(database, now));
+        return {};
+      };
+      auto done = co_await writer_.run(std::move(change));
+      if (!done || *removed == 0) co_return done;
+    }
+  }
+
+  awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                     std::optional<std::string> viewer) override {
+    auto query = [this, subjects = std::move(subjects), viewer] { return find_verdicts(reader_, subjects, viewer); };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) override {
+    auto query = [this, cache_key = std::move(cache_key), since, owner]() -> Result<std::optional<Job>> {
+      SKILL_VERIFIER_TRY(const auto id, store::find_cached(reader_, cache_key, since, owner));
+      if (!id) return std::optional<Job>();
+      SKILL_VERIFIER_TRY(auto job, find_job(reader_, *id));
+      return std::optional(std::move(job));
+    };
+    co_return co_await core::run_on(reading_, std::move(query));
+  }
+
+  awaitable<Result<LogPiece>> log_piece(std::string id, std::uint64_t offset, std::uint64_t limit) override {
+    auto query = [this, id = std::move(id), offset, limit] { return find_log_piece(reader_, id, offset, limit); };
+    co_return co_await core::run_on(reading_, std::move(query));
   }
 
   awaitable<Result<Job>> find(std::string id) override {

@@ -3,15 +3,16 @@
 /// Every statement of the SQLite store. Tests look at their query plans.
 namespace skill_verifier::store::sql {
 
-// Order of the columns: read_job in sqlite_store.cpp.
+// Order of the columns: read_job in job_rows.cpp.
 inline constexpr const char* kFindJob =
     "SELECT jobs.id, sequence, state, attempt, created_at, started_at, completed_at, skill_id, has_pack, request, "
     "result,"
-    " statement, error, owner, is_private FROM jobs JOIN documents USING (sequence) WHERE jobs.id = ?";
+    " statement, error, owner, is_private, tree_digest, archive_sha256, original"
+    " FROM jobs JOIN documents USING (sequence) LEFT JOIN verdicts USING (sequence) WHERE jobs.id = ?";
 inline constexpr const char* kAccess = "SELECT owner, is_private FROM jobs WHERE id = ?";
 inline constexpr const char* kStateOf = "SELECT sequence, state FROM jobs WHERE id = ?";
 
-// Order of the columns: read_summary in sqlite_store.cpp.
+// Order of the columns: read_summaries in job_rows.cpp.
 inline constexpr const char* kListAll =
     "SELECT id, sequence, state, attempt, created_at, completed_at, skill_id, owner, is_private FROM jobs WHERE "
     "sequence < ?"
@@ -75,7 +76,7 @@ inline constexpr const char* kFreePages = "SELECT freelist_count FROM pragma_fre
 
 inline constexpr const char* kInsertCollateral = "INSERT INTO collaterals (sequence, sha256) VALUES (?, ?)";
 inline constexpr const char* kCollateralInUse = "SELECT 1 FROM collaterals WHERE sha256 = ? LIMIT 1";
-inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text) VALUES (?, ?)";
+inline constexpr const char* kInsertLog = "INSERT INTO logs (sequence, text, journal) VALUES (?, ?, ?)";
 inline constexpr const char* kLog = "SELECT text FROM jobs LEFT JOIN logs USING (sequence) WHERE id = ?";
 inline constexpr const char* kBeat = "UPDATE heartbeat SET beats = beats + 1";
 inline constexpr const char* kReadBeat = "SELECT beats FROM heartbeat";

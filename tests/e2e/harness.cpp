@@ -184,6 +184,8 @@ Daemon::Daemon(std::string config, std::map<std::string, std::string> env)
                      "  'python:3.11-alpine': skill-verifier.local/toolbox:1\n";
   directory_.write("config.yaml", text + config);
   env_.try_emplace("DSTACK_SIMULATOR_ENDPOINT", "");
+  // Most tests verify the same skill again and again, and mean it.
+  env_.try_emplace("SKILL_VERIFIER_CACHE_ENABLED", "false");
   start();
 }
 

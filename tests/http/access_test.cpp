@@ -411,5 +411,82 @@ TEST_F(AccessTest, WhoSubmitsAndRemovesIsWrittenDown) {
   EXPECT_EQ(lines[3]["address"], "2001:db8::1");
 }
 
+TEST_F(AccessTest, EachOfABatchCountsAndIsWrittenDown) {
+  start();
+  const std::string key = make_key("submit", {}, "3/d");
+  server_->run([](FakeBackend& backend) {
+    backend.path_errors.emplace("b", Error(Errc::rejected, "skill_path_not_package", "no package"));
+  });
+  const std::string body =
+      R"({"submissions":[{"skillPath":"a"},{"skillPath":"b"},{"skillPath":"c"},{"skillPath":"d"},{"skillPath":"e"}]})";
+  EXPECT_EQ(ask("POST", "/verify/batch", {}, body).status, 401);
+  const Answer answer = ask("POST", "/verify/batch", bearer(key) + "X-Request-Id: mine\r\n", body);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const json told = json::parse(answer.body);
+  EXPECT_EQ(told["accepted"], 2);
+  EXPECT_EQ(told["items"][3]["status"], 429);
+  EXPECT_EQ(told["items"][4]["code"], "quota_exceeded");
+  const auto lines = audited();
+  ASSERT_EQ(lines.size(), 6u);
+  EXPECT_EQ(lines[0]["code"], "key_required");
+  for (std::size_t i = 1; i < 6; ++i) {
+    EXPECT_EQ(lines[i]["action"], "job.submit");
+    EXPECT_EQ(lines[i]["requestId"], "mine");
+    EXPECT_EQ(lines[i]["keyId"], id_of(key));
+  }
+  EXPECT_EQ(lines[1]["outcome"], "accepted");
+  EXPECT_TRUE(lines[1].contains("jobId"));
+  EXPECT_EQ(lines[2]["code"], "skill_path_not_package");
+  EXPECT_EQ(lines[3]["outcome"], "accepted");
+  EXPECT_EQ(lines[5]["code"], "quota_exceeded");
+  server_->run([&](FakeBackend& backend) {
+    ASSERT_FALSE(backend.received.empty());
+    for (const auto& received : backend.received)
+      EXPECT_EQ(received.submission.owner, id_of(key));
+  });
+}
+
+TEST_F(AccessTest, AnIdempotencyKeyIsOneForEachClient) {
+  start();
+  const std::string one = make_key("submit"), other = make_key("submit");
+  Client first(port());
+  // Not all of its body: the request stays in flight.
+  first.send("POST /verify HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n" +
+             bearer(one) + "Content-Length: 17\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(first.read_head().status, 100);
+  EXPECT_EQ(code(submit(bearer(one) + "Idempotency-Key: k\r\n")), "idempotency_key_in_flight");
+  EXPECT_EQ(submit(bearer(other) + "Idempotency-Key: k\r\n").status, 202);
+  first.send(R"({"skillPath":"x"})");
+  EXPECT_EQ(first.read().status, 202);
+}
+
+TEST_F(AccessTest, VerdictsAndEventsAreForWhoMaySeeTheJob) {
+  start();
+  const std::string owner = make_key("read"), admin = make_key("admin"), other = make_key("read");
+  add_job('1', id_of(owner), true);
+  server_->run([](FakeBackend& backend) {
+    store::VerdictRow row;
+    row.id = job_id('1');
+    backend.verdict_rows[job_id('1')] = row;
+    service::EventPart end;
+    end.ended = end.is_final = true;
+    backend.told[job_id('1')] = {end};
+  });
+  const std::string path = "/verify/" + job_id('1') + "/events";
+  EXPECT_EQ(ask("GET", path).status, 404);
+  EXPECT_EQ(ask("GET", path, bearer(other)).status, 404);
+  EXPECT_EQ(ask("GET", path, bearer(owner)).status, 200);
+  EXPECT_EQ(ask("GET", path, bearer(admin)).status, 200);
+  const auto asked_for = [&](const std::string& fields) {
+    EXPECT_EQ(ask("POST", "/verdicts", fields, R"({"subjects":[")" + job_id('1') + R"("]})").status, 200);
+    std::optional<std::string> viewer;
+    server_->run([&](FakeBackend& backend) { viewer = backend.verdicts_for; });
+    return viewer;
+  };
+  EXPECT_EQ(asked_for({}), "");
+  EXPECT_EQ(asked_for(bearer(other)), id_of(other));
+  EXPECT_EQ(asked_for(bearer(admin)), std::nullopt);
+}
+
 }  // namespace
 }  // namespace skill_verifier::test

@@ -103,7 +103,7 @@ Answer Client::read_head() {
 
 Answer Client::read(bool head) {
   Answer answer = read_head();
-  if (head || answer.status == 204 || answer.status == 100) {
+  if (head || answer.status == 204 || answer.status == 304 || answer.status == 100) {
     answer.complete = true;
     return answer;
   }

@@ -75,8 +75,9 @@ TEST(CheckMember, NamesTheNearestOfItsPlace) {
   EXPECT_NE(check_member("skilPath", MemberPlace::json).error().message.find("one is skillPath"), std::string::npos);
   EXPECT_NE(check_member("skillPath", MemberPlace::form).error().message.find("one is skill"), std::string::npos);
   EXPECT_NE(check_member("fileName", MemberPlace::query).error().message.find("one is filename"), std::string::npos);
-  EXPECT_EQ(check_member("filename", MemberPlace::json).error().hint,
-            "the members here are skillPath, nonce, version, name, discover, visibility, webhook, webhookSecret");
+  EXPECT_EQ(
+      check_member("filename", MemberPlace::json).error().hint,
+      "the members here are skillPath, nonce, version, name, discover, fresh, visibility, webhook, webhookSecret");
   EXPECT_NE(check_member("webhookSecret", MemberPlace::query).error().message.find("proxies log"), std::string::npos);
   EXPECT_EQ(check_member(std::string(60'000, 'n'), MemberPlace::json).error().id, "member_unknown");
 }

@@ -401,7 +401,8 @@ TEST(Options, AllowAnyOriginThePredecessorsMethodsAndHeaders) {
     EXPECT_EQ(answer.status, 204) << path;
     EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), "GET, POST, DELETE");
-    EXPECT_EQ(answer.header("Access-Control-Allow-Headers"), "Content-Type, Authorization, X-API-Key");
+    EXPECT_EQ(answer.header("Access-Control-Allow-Headers"),
+              "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID");
     EXPECT_EQ(answer.header("Content-Length"), "");
     EXPECT_NE(answer.header("Allow"), "");
   }

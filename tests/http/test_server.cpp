@@ -70,6 +70,13 @@ http::Backend FakeBackend::calls() {
   calls.log = [this](std::string id, std::size_t offset, core::Duration limit) {
     return log(std::move(id), offset, limit);
   };
+  calls.events = [this](std::string id, service::EventCursor cursor, core::Duration limit) {
+    return events(std::move(id), std::move(cursor), limit);
+  };
+  calls.verdicts = [this](std::vector<std::string> subjects, std::optional<std::string> viewer) {
+    verdicts_for = std::move(viewer);
+    return verdicts(std::move(subjects));
+  };
   calls.attestation = [this](std::optional<std::string> nonce) { return attestation(std::move(nonce)); };
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
@@ -143,6 +150,13 @@ core::awaitable<Result<store::Job>> FakeBackend::submit(service::Submission subm
   while (holds_submits)
     co_await changed_.wait();
   if (submit_error) co_return *submit_error;
+  if (const auto known = keyed.find(submission.idempotency_key.value_or("")); known != keyed.end()) {
+    store::Job job = known->second;
+    job.replayed = true;
+    co_return job;
+  }
+  if (const auto fault = path_errors.find(submission.skill_path.value_or("")); fault != path_errors.end())
+    co_return fault->second;
   store::Job job = make_job(job_id('a'), store::JobState::pending, received.size());
   job.owner = submission.owner;
   job.is_private = submission.is_private;
@@ -214,6 +228,39 @@ core::awaitable<Result<service::LogPart>> FakeBackend::log(std::string id, std::
     --waiting;
     if (!woken) limit = core::Duration::zero();
   }
+}
+
+/// Cursors count parts here: their `marks`.
+core::awaitable<Result<service::EventPart>> FakeBackend::events(std::string id, service::EventCursor cursor,
+                                                                core::Duration limit) {
+  maybe_throw();
+  ++event_calls;
+  const auto& parts = told[id];
+  if (cursor.marks >= parts.size()) {
+    ++waiting;
+    const bool woken = co_await changed_.wait(limit);
+    --waiting;
+    if (!woken) cursor.marks = parts.size();
+  }
+  service::EventPart part;
+  part.next = cursor;
+  if (cursor.marks >= parts.size()) co_return part;
+  part = parts[cursor.marks];
+  part.next.life = "0a";
+  part.next.marks = cursor.marks + (part.ended ? 0 : 1);
+  part.next.offset = cursor.offset + part.text.size();
+  co_return part;
+}
+
+core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> FakeBackend::verdicts(
+    std::vector<std::string> subjects) {
+  maybe_throw();
+  std::vector<std::optional<store::VerdictRow>> rows;
+  for (const auto& subject : subjects) {
+    const auto found = verdict_rows.find(subject);
+    rows.push_back(found == verdict_rows.end() ? std::nullopt : std::optional(found->second));
+  }
+  co_return rows;
 }
 
 core::awaitable<service::Health> FakeBackend::report_health() {

@@ -43,6 +43,12 @@ class FakeBackend {
   std::optional<attest::Appraisal> appraisal;
   std::optional<std::string> sarif;  ///< given with the job's id behind it
   std::map<std::string, service::JobTiming> timings;
+  std::map<std::string, store::VerdictRow> verdict_rows;        ///< by subject
+  std::optional<std::string> verdicts_for;                      ///< whom the last ones were for
+  std::map<std::string, std::vector<service::EventPart>> told;  ///< by job: what `events` gives, part by part
+  int event_calls = 0;
+  std::map<std::string, Error> path_errors;  ///< what submits of a skillPath end with
+  std::map<std::string, store::Job> keyed;   ///< jobs by idempotency key: given as replayed
   service::Health health;
   std::uint64_t pack_bytes = 0;
   int finds = 0;
@@ -57,6 +63,8 @@ class FakeBackend {
   core::awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter);
   core::awaitable<Result<void>> remove(std::string id);
   core::awaitable<Result<service::LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  core::awaitable<Result<service::EventPart>> events(std::string id, service::EventCursor cursor, core::Duration limit);
+  core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects);
   core::awaitable<Result<service::ServiceAttestation>> attestation(std::optional<std::string> nonce);
   core::awaitable<Result<std::vector<store::Delivery>>> list_deliveries(store::DeliveryFilter given);
   core::awaitable<Result<store::Delivery>> redeliver(std::string id);

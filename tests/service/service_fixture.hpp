@@ -35,12 +35,35 @@ class FlakyStore final : public store::JobStore {
   int begin_failures = 0, finish_failures = 0, insert_failures = 0;
   int requeues = 0;
   std::optional<Error> check_error;
+  std::function<void(store::Job&)> tamper;  ///< with what find_cached gives
 
   fs::path spool() const override { return inner_->spool(); }
   fs::path pack_path(const std::string& id) const override { return inner_->pack_path(id); }
   core::awaitable<Result<store::Job>> insert(store::Job job, fs::path pack) override {
     if (insert_failures-- > 0) co_return broken();
     co_return co_await inner_->insert(std::move(job), std::move(pack));
+  }
+  core::awaitable<Result<store::Job>> insert_final(store::Job job, store::JobOutcome outcome) override {
+    return inner_->insert_final(std::move(job), std::move(outcome));
+  }
+  core::awaitable<Result<std::optional<store::KeyedJob>>> find_key(std::string owner, std::string key,
+                                                                   core::Time now) override {
+    return inner_->find_key(std::move(owner), std::move(key), now);
+  }
+  core::awaitable<Result<void>> expire_keys(core::Time now) override { return inner_->expire_keys(now); }
+  core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(
+      std::vector<std::string> subjects, std::optional<std::string> viewer) override {
+    return inner_->verdicts(std::move(subjects), std::move(viewer));
+  }
+  core::awaitable<Result<std::optional<store::Job>>> find_cached(std::string key, core::Time since,
+                                                                 std::string owner) override {
+    auto found = co_await inner_->find_cached(std::move(key), since, std::move(owner));
+    if (found && *found && tamper) tamper(**found);
+    co_return found;
+  }
+  core::awaitable<Result<store::LogPiece>> log_piece(std::string id, std::uint64_t offset,
+                                                     std::uint64_t limit) override {
+    return inner_->log_piece(std::move(id), offset, limit);
   }
   core::awaitable<Result<store::Job>> find(std::string id) override { return inner_->find(std::move(id)); }
   core::awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter) override {

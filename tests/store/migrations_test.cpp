@@ -38,7 +38,7 @@ class EarlierSchema : public testing::TestWithParam<std::size_t> {
       sql("INSERT INTO documents (sequence, request, result, statement, error) VALUES (" + row +
           R"(, '{"version":1}', ')" + result + "', '" + (i == 2 ? "statement" : "") + "', '" +
           (i == 3 ? R"({"code":"internal"})" : "") + "')");
-      if (final) sql("INSERT INTO logs VALUES (" + row + ", CAST('log of " + state + "' AS BLOB))");
+      if (final) sql("INSERT INTO logs (sequence, text) VALUES (" + row + ", CAST('log of " + state + "' AS BLOB))");
       if (!final && version >= 2) sql("INSERT INTO packs VALUES (" + row + ", CAST('pack' AS BLOB))");
       if (!final && version < 2) write_all(directory_ / "packs" / (id(i) + ".pack"), "pack");
     }

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "skill_verifier/store/job_store.hpp"
+#include "store/client_statements.hpp"
 #include "store/migrations.hpp"
 #include "store/statements.hpp"
 #include "store/store_fixture.hpp"
@@ -340,6 +341,16 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
   EXPECT_THAT(plan(sql::kPackOwners), HasSubstr("INDEX jobs_by_state"));
   EXPECT_THAT(plan(sql::kExpire), HasSubstr("jobs_by_completion"));
   EXPECT_THAT(plan(sql::kCollateralInUse), HasSubstr("INDEX collaterals_by_digest"));
+  EXPECT_THAT(plan(sql::kJudgedByTree), HasSubstr("INDEX judged_by_tree"));
+  EXPECT_THAT(plan(sql::kJudgedByArchive), HasSubstr("INDEX judged_by_archive"));
+  EXPECT_THAT(plan(sql::kNewestByTree), HasSubstr("INDEX verdicts_by_tree"));
+  EXPECT_THAT(plan(sql::kNewestByArchive), HasSubstr("INDEX verdicts_by_archive"));
+  EXPECT_THAT(plan(sql::kFindCached), HasSubstr("INDEX verdicts_by_cache_key"));
+  EXPECT_THAT(plan(sql::kFindIdempotencyKey), HasSubstr("SEARCH idempotency_keys USING PRIMARY KEY"));
+  EXPECT_THAT(plan(sql::kExpireIdempotencyKeys), HasSubstr("INDEX idempotency_keys_by_expiry"));
+  for (const char* statement :
+       {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree, sql::kNewestByArchive, sql::kFindCached})
+    EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
   EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   EXPECT_THAT(plan(sql::kAccess), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   EXPECT_THAT(plan(sql::kListVisible), HasSubstr("INDEX jobs_public (is_private=? AND rowid<?)"));

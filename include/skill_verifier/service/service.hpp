@@ -18,6 +18,7 @@
 #include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 #include "skill_verifier/scan/profile.hpp"
+#include "skill_verifier/service/job_events.hpp"
 #include "skill_verifier/service/job_timing.hpp"
 #include "skill_verifier/service/webhooks.hpp"
 #include "skill_verifier/skill/manifest.hpp"
@@ -46,6 +47,9 @@ struct ServiceOptions {
   std::uint64_t retention_bytes = 0;  ///< the same for what all jobs take in the store; 0 = no limit
   core::Duration retention_interval = std::chrono::seconds(60);  ///< how often that is looked at
   core::Duration jump_hold = std::chrono::hours(1);  ///< nothing is removed for so long after the clock was set
+  bool cache = false;                                ///< an earlier verdict on the same thing is given again
+  std::chrono::seconds cache_max_age{std::chrono::hours(24 * 7)};    ///< of a verdict that is
+  std::chrono::seconds cache_failed_max_age{std::chrono::hours(1)};  ///< of a `failed` one
   bool attestation_required = false;
   bool allow_bridge_for_tests = false;
   bool allow_bridge_for_deps = true;
@@ -87,9 +91,11 @@ struct Submission {
   std::optional<std::string> version;
   std::optional<std::string> name;
   bool discover = false;
-  std::optional<std::string> webhook;         ///< URL that is told what becomes of the job
-  std::optional<std::string> webhook_secret;  ///< `whsec_…`, or two of them; absent: the operator's. Never shown
-  std::string owner;                          ///< id of the API key that submits; empty: anonymous
+  bool fresh = false;                          ///< no earlier verdict will do
+  std::optional<std::string> idempotency_key;  ///< 1 to 255 printable ASCII characters, checked by submit
+  std::optional<std::string> webhook;          ///< URL that is told what becomes of the job
+  std::optional<std::string> webhook_secret;   ///< `whsec_…`, or two of them; absent: the operator's. Never shown
+  std::string owner;                           ///< id of the API key that submits; empty: anonymous
   std::string client;       ///< whose share an anonymous job counts against: an address; empty: nobody's
   bool is_private = false;  ///< only the owner may know of the job; invalid_argument `visibility_invalid` without one
   std::string request_id;   ///< for the log
@@ -146,6 +152,8 @@ class Service {
   /// `deps_not_allowed` / `webhooks_disabled`, invalid_argument `webhook_invalid` / `webhook_secret_invalid` /
   /// `webhook_secret_missing`, not_found `skill_path_not_found`, overloaded `queue_full` / `client_queue_full`,
   /// unavailable `draining` / `store_failed`.
+  /// With an idempotency key that stands for a job of the same request already, that job (`replayed`); of another one:
+  /// rejected `idempotency_key_reused`. Where an earlier verdict will do, the job is completed (`original` is whose).
   awaitable<Result<store::Job>> submit(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// Who may see the job. The cost does not depend on whether there is one.
@@ -161,6 +169,11 @@ class Service {
   /// Log text from `offset` on; waits up to `limit` for more while the job runs. The text is what the skill wrote, with
   /// our headings (`== …`) between: a skill can write such lines too, so only the result is evidence. At most 5 MiB.
   awaitable<Result<LogPart>> log(std::string id, std::size_t offset, core::Duration limit);
+  /// The job's next change of state or piece of its log after `cursor`; waits up to `limit` for one.
+  awaitable<Result<EventPart>> events(std::string id, EventCursor cursor, core::Duration limit);
+  /// JobStore::verdicts.
+  awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                            std::optional<std::string> viewer);
   /// The service document under a quote, with the caller's nonce beneath its root. Errors: those of
   /// attest::ServiceAttestor::attest and of sandbox::Sandbox::images.
   awaitable<Result<ServiceAttestation>> attestation(std::optional<std::string> nonce);

@@ -22,6 +22,13 @@ namespace skill_verifier::store {
 using core::awaitable;
 using core::Time;
 
+/// A client's Idempotency-Key, kept with the job that it stands for.
+struct IdempotencyUse {
+  std::string key;
+  std::string request_sha256;  ///< of what was asked for: the same key with another digest is another request
+  Time expires_at{};
+};
+
 /// One row. What a job is asked to do never changes after insert; what became of it is written once, with its final
 /// state.
 struct Job {
@@ -41,6 +48,12 @@ struct Job {
   std::string statement;    ///< canonical bytes, when completed
   std::string error;        ///< JSON text {code, message, hint}, when failed
   std::optional<Webhook> webhook;  ///< for insert alone: it holds a secret, and nothing that reads a job gives it
+
+  std::string tree_digest;     ///< dirHash1 of the package
+  std::string archive_sha256;  ///< empty for a folder
+  std::string original;        ///< id of the job whose verdict this one repeats; empty: it was judged itself
+  std::optional<IdempotencyUse> idempotency;  ///< for `insert` alone
+  bool replayed = false;                      ///< from Service::submit alone: its idempotency key stood for it already
 };
 
 /// Whether the run that ends without a verdict is one of the job's attempts: a passing fault is, a shutdown is not.
@@ -82,6 +95,35 @@ struct JobOutcome {
   std::string result, statement, error;
   std::string collateral;  ///< SHA-256 of the kept file that the result refers to; empty: none
   std::string log;         ///< what its commands wrote, as text with headings; any bytes
+  std::string journal;     ///< JSON text: changes of state with their places in the log (service/journal.hpp)
+  std::string verdict;     ///< `passed`, `failed` or `untested`, when completed
+  std::string result_hash;
+  std::string cache_key;  ///< under which later jobs may repeat the outcome; empty: never
+};
+
+/// What is known of a job or of a package, without anything large.
+struct VerdictRow {
+  std::string id;
+  std::uint64_t sequence = 0;
+  JobState state = JobState::pending;
+  Time created_at{};
+  std::optional<Time> completed_at;
+  std::string skill_id;
+  std::string tree_digest, archive_sha256, original;
+  std::string verdict, result_hash;  ///< empty unless completed
+};
+
+/// What an Idempotency-Key stands for.
+struct KeyedJob {
+  std::string id;
+  std::string request_sha256;
+};
+
+/// A part of a final job's log.
+struct LogPiece {
+  std::string text;
+  std::uint64_t size = 0;  ///< of the whole log
+  std::string journal;
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
@@ -98,11 +140,25 @@ class JobStore {
 
   /// Adds the job in state pending and moves `pack` (a file in the spool) to the job's blob, durably. Sets `sequence`,
   /// which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
-  /// `job_id_invalid`); one that exists is conflict `job_exists`. When this fails, `pack` is where it was.
+  /// `job_id_invalid`); one that exists is conflict `job_exists`. An idempotency key that stands for
+  /// another job and has not expired by `created_at` is conflict `idempotency_key_used`. When this fails, `pack` is
+  /// where it was.
   virtual awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) = 0;
+  /// Adds a job that has its outcome from the start and never had a pack. Otherwise as `insert`.
+  virtual awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) = 0;
   virtual awaitable<Result<Job>> find(std::string id) = 0;
   /// The cost does not depend on the job, nor on whether there is one.
   virtual awaitable<Result<JobAccess>> access(std::string id) = 0;
+  /// The job that the key stands for at `now`.
+  virtual awaitable<Result<std::optional<KeyedJob>>> find_key(std::string owner, std::string key, Time now) = 0;
+  /// Removes the keys that have expired by `now`.
+  virtual awaitable<Result<void>> expire_keys(Time now) = 0;
+  /// One row for each subject, a job's id or a lower-case SHA-256 (of a tree or an archive): for a digest the newest
+  /// job that was judged, else the newest. A few lookups each. For a `viewer` without the private jobs of others.
+  virtual awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
+                                                                             std::optional<std::string> viewer) = 0;
+  /// The newest job with that cache key that ended at `since` or later, and that `owner` may know of.
+  virtual awaitable<Result<std::optional<Job>>> find_cached(std::string cache_key, Time since, std::string owner) = 0;
   virtual awaitable<Result<std::vector<JobSummary>>> list(JobFilter filter) = 0;
   /// Has an entry for every state. Cost does not depend on the number of jobs.
   virtual awaitable<Result<JobCounts>> counts() = 0;
@@ -134,6 +190,8 @@ class JobStore {
   virtual std::filesystem::path pack_path(const std::string& id) const = 0;
   /// JobOutcome::log; empty for a job that is not final.
   virtual awaitable<Result<std::string>> log(std::string id) = 0;
+  /// At most `limit` bytes of it from `offset` on.
+  virtual awaitable<Result<LogPiece>> log_piece(std::string id, std::uint64_t offset, std::uint64_t limit) = 0;
   /// Whether it still works: a write and a read.
   virtual awaitable<Result<void>> check() = 0;
   /// Messages about jobs: `job.started` is written by `begin`; `job.completed`, `job.failed` or `job.cancelled` with

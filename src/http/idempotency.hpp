@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "http/problem.hpp"
+#include "http/request_check.hpp"
+
+namespace skill_verifier::http {
+
+/// Id of the API key that asks (empty: nobody's) and the Idempotency-Key: two clients do not meet by chance.
+using KeyOfOwner = std::pair<std::string, std::string>;
+/// The requests with an Idempotency-Key that are being answered now, with the job where there is one already.
+using KeysInFlight = std::map<KeyOfOwner, std::optional<std::string>>;
+
+/// Holds a key while its request is answered.
+class KeyInFlight {
+ public:
+  KeyInFlight(KeysInFlight& keys, KeyOfOwner key)
+      : keys_(keys), place_(keys.emplace(std::move(key), std::nullopt).first) {}
+  KeyInFlight(const KeyInFlight&) = delete;
+  KeyInFlight& operator=(const KeyInFlight&) = delete;
+  ~KeyInFlight() { keys_.erase(place_); }
+  void set_job(const std::string& id) { place_->second = id; }
+
+ private:
+  KeysInFlight& keys_;
+  KeysInFlight::iterator place_;
+};
+
+/// The value of Idempotency-Key; absent without one. Errors: invalid_argument `idempotency_key_invalid` for one that is
+/// empty, too long, not printable ASCII or given twice.
+Result<std::optional<std::string>> idempotency_key(const RequestHead& head);
+
+/// 409 for a key whose first request is not answered yet.
+Problem key_in_flight(const std::optional<std::string>& job);
+
+}  // namespace skill_verifier::http
