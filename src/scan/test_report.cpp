@@ -29,19 +29,21 @@ std::string without_colours(std::string_view line) {
   return out;
 }
 
-/// All that failed before any other, but in their order.
+/// All that failed before any other, but in their order. A test without a name has a number.
 void select(TestReport& report, std::vector<TestCase> tests) {
   std::size_t failed = static_cast<std::size_t>(std::ranges::count(tests, TestOutcome::failed, &TestCase::outcome));
   std::size_t others = kMaxReportedTests - std::min(failed, kMaxReportedTests);
   failed = std::min(failed, kMaxReportedTests);
+  std::size_t number = 0;
   for (TestCase& test : tests) {
+    ++number;
     std::size_t& room = test.outcome == TestOutcome::failed ? failed : others;
     if (room == 0) {
       ++report.left_out;
       continue;
     }
     --room;
-    test.name = core::shorten(test.name, kMaxName);
+    test.name = test.name.empty() ? "#" + std::to_string(number) : core::shorten(test.name, kMaxName);
     report.tests.push_back(std::move(test));
   }
 }

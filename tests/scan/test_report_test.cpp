@@ -95,10 +95,10 @@ TEST(ReadTestReport, ReadsTapOfBatsAndProve) {
       "1..3\nok 1 adds two numbers\nnot ok 2 fails # with a hash\n# (in test file)\nok 3 # skip why\n");
   EXPECT_EQ(bats.format, "tap");
   EXPECT_THAT(bats.tests, ElementsAre(TestCase{"adds two numbers", kPassed}, TestCase{"fails # with a hash", kFailed},
-                                      TestCase{"", kSkipped}));
+                                      TestCase{"#3", kSkipped}));
   EXPECT_THAT(read_test_report("ok 1 - a\nok 2 - b\n1..2\n").tests, SizeIs(2)) << "the plan may come last";
   EXPECT_THAT(read_test_report("TAP version 14\r\nok\r\nnot ok\r\n").tests,
-              ElementsAre(TestCase{"", kPassed}, TestCase{"", kFailed}));
+              ElementsAre(TestCase{"#1", kPassed}, TestCase{"#2", kFailed}));
 }
 
 TEST(ReadTestReport, TakesNoOrdinaryLinesForTests) {
