@@ -73,7 +73,7 @@ class Tap {
     tree_.close(depth, unescape(name), outcome);
   }
 
-  /// Where `# SKIP` or `# TODO` begins; a hash of the name has a backslash before it.
+  /// Where `# skip` or `# todo` begins, in any case; a hash of the name has a backslash before it.
   static std::size_t directive_at(const std::string& name) {
     static const RE2 word(R"((?i)#\s*(?:skip|todo).*)");
     for (auto at = name.find('#'); at != std::string::npos; at = name.find('#', at + 1)) {
@@ -138,6 +138,7 @@ std::vector<TestCase> read_node_spec(std::string_view text) {
   static const RE2 result(R"(( *)(✔|✖|﹣|▶) (.+) \([0-9.]+ms\)(?: # (.*))?)");
   static const RE2 group(R"(( *)▶ (.+))");
   static const RE2 sum(R"(ℹ tests [0-9]+)");
+  static const RE2 directive(R"((?i)(?:todo|skip)\b.*)");
   TestTree tree;
   bool finished = false;
   for_each_line(text, [&](std::string_view line) {
@@ -147,7 +148,7 @@ std::vector<TestCase> read_node_spec(std::string_view text) {
       // A line of an error's text stands deeper than any test can; a group ends where it began.
       const bool end = depth + 1 == tree.depth() && name == tree.innermost();
       if (indent.size() % 2 != 0 || (depth != tree.depth() && !end)) return true;
-      const bool expected = note.starts_with("TODO") || note.starts_with("SKIP");
+      const bool expected = RE2::FullMatch(piece(note), directive);
       const TestOutcome outcome = mark == "﹣" || expected ? TestOutcome::skipped
                                   : mark == "✖"            ? TestOutcome::failed
                                                            : TestOutcome::passed;

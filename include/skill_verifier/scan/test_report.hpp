@@ -7,7 +7,7 @@
 
 namespace skill_verifier::scan {
 
-/// `skipped` is also a test that was expected to fail (TAP's TODO, pytest's xfail): it says nothing against the skill.
+/// `skipped` is also a test that was expected to fail (TAP's todo, pytest's xfail): it says nothing against the skill.
 enum class TestOutcome { passed, failed, skipped };
 std::string_view to_string(TestOutcome outcome);
 
