@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "service/reported_tests.hpp"
 #include "service/result_cache.hpp"
 #include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -110,6 +111,7 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   entry->watch.lap(&JobTiming::checks);
   auto evidence = co_await collect(entry, order, std::move(known));
   if (!evidence) co_return evidence.error();
+  SKILL_VERIFIER_CO_TRY_VOID(co_await read_report(*evidence));
 
   const auto& [stored, request, plan] = *order;
   const Judgement judgement = judge(request, plan, *evidence);
@@ -146,6 +148,14 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
         cache_key(stored.skill_id, request, plan, evidence->image, sandbox_.profile(), options_).value_or("");
   metrics_.judged(judgement.verdict);
   co_return outcome;
+}
+
+core::awaitable<Result<void>> JobRunner::read_report(Evidence& evidence) {
+  if (!evidence.run) co_return Result<void>{};
+  auto work = [run = *evidence.run]() -> Result<scan::TestReport> { return reported_tests(run); };
+  SKILL_VERIFIER_CO_TRY(auto report, co_await core::run_on(pool_, std::move(work)));
+  evidence.reported = std::move(report);
+  co_return Result<void>{};
 }
 
 core::awaitable<Result<std::optional<scan::Report>>> JobRunner::look(OrderPtr order, bool recovered) {

@@ -43,6 +43,8 @@ class JobRunner {
   /// Reads the package again, which shows whether it is still the one that was accepted, and makes the static checks.
   core::awaitable<Result<std::optional<scan::Report>>> look(OrderPtr order, bool recovered);
   core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order, Evidence evidence);
+  /// Fills in what the test command said of single tests.
+  core::awaitable<Result<void>> read_report(Evidence& evidence);
   /// What both phases ask of the sandbox alike.
   template <class Wanted>
   Wanted wanted_of(const Order& order, sandbox::Image image) const;
