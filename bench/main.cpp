@@ -198,7 +198,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--plots", options.plots, "folder for the pictures of the load figure");
   app.add_option("--server", options.server, "measure the server at this URL instead, e.g. http://127.0.0.1:3000");
   app.add_option("--docker-host", options.docker_host, "engine to use")->envname("DOCKER_HOST");
-  app.add_option("--json", options.json, "file for all figures");
+  app.add_option("--json", options.json, "file for all figures")->take_last();
   app.add_option("--directory", options.directory,
                  "where the service keeps its data (default: the temporary directory)")
       ->check(CLI::ExistingDirectory);

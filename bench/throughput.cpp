@@ -125,7 +125,7 @@ Figure measure_throughput(Setup& setup) {
                     {"connections", kConnections},
                     {"archives", to_json(by_archive)},
                     {"skillPath", to_json(by_path)},
-                    {"waitingAtTheEnd", health.value("queued", 0)},
+                    {"waitingAtTheEnd", health["queue"]["waiting"]},
                     {"rssMiBAtTheEnd", rounded(resident)}};
   return figure;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "service/reported_tests.hpp"
 #include "service/result_cache.hpp"
 #include "service/sandbox_log.hpp"
 #include "skill_verifier/attest/document.hpp"
@@ -121,6 +122,7 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   auto evidence = co_await collect(entry, order, std::move(known));
   if (!evidence) co_return evidence.error();
   SKILL_VERIFIER_CO_TRY_VOID(co_await examine(entry, order, std::move(sandbox_plan), *evidence));
+  SKILL_VERIFIER_CO_TRY_VOID(co_await read_report(*evidence));
 
   const auto& [stored, request, plan] = *order;
   const Judgement judgement = judge(request, plan, *evidence);
@@ -180,6 +182,14 @@ core::awaitable<Result<void>> JobRunner::examine(EntryPtr entry, OrderPtr order,
   const auto allows = evidence.checks ? evidence.checks->allows : std::vector<std::string>();
   evidence.sandbox_checks = judge_sandbox(*plan, examined, *options_.sandbox_checks, allows);
   entry->watch.lap(&JobTiming::examined);
+  co_return Result<void>{};
+}
+
+core::awaitable<Result<void>> JobRunner::read_report(Evidence& evidence) {
+  if (!evidence.run) co_return Result<void>{};
+  auto work = [run = *evidence.run]() -> Result<scan::TestReport> { return reported_tests(run); };
+  SKILL_VERIFIER_CO_TRY(auto report, co_await core::run_on(pool_, std::move(work)));
+  evidence.reported = std::move(report);
   co_return Result<void>{};
 }
 

@@ -52,6 +52,8 @@ class JobRunner {
   core::awaitable<Result<void>> examine(EntryPtr entry, OrderPtr order, std::optional<SandboxPlan> plan,
                                         Evidence& evidence);
   core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order, Evidence evidence);
+  /// Fills in what the test command said of single tests.
+  core::awaitable<Result<void>> read_report(Evidence& evidence);
   /// What both phases ask of the sandbox alike.
   template <class Wanted>
   Wanted wanted_of(const Order& order, sandbox::Image image) const;

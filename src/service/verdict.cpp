@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "service/reported_tests.hpp"
 #include "service/sandbox_record.hpp"
 #include "skill_verifier/attest/document.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -17,9 +18,9 @@ namespace {
 
 using core::OrderedJson;
 
-constexpr std::array<std::string_view, 9> kWeakening{
-    "output_truncated", "memory_killed", "timeout_capped", "network_denied",       "frontmatter_recovered",
-    "test_discovered",  "checks_failed", "checks_flagged", "checks_sandbox_failed"};
+constexpr std::array<std::string_view, 10> kWeakening{
+    "output_truncated", "memory_killed", "timeout_capped", "network_denied",        "frontmatter_recovered",
+    "test_discovered",  "checks_failed", "checks_flagged", "checks_sandbox_failed", "reported_failures"};
 constexpr std::string_view kTest = "test_command";
 constexpr std::string_view kDeps = "test_deps";
 
@@ -50,7 +51,7 @@ void add_sandbox_warning(Judgement& judgement, const JobRequest& request, const 
          fmt::format("{} rows of the checks in the sandbox failed", failed));
 }
 
-void add_warnings(Judgement& judgement, const JobRequest& request) {
+void add_warnings(Judgement& judgement, const JobRequest& request, const Evidence& evidence) {
   const auto& manifest = request.manifest;
   if (manifest.frontmatter_recovered)
     warn(judgement, request, "frontmatter_recovered", "the front matter is no valid YAML and was read line by line");
@@ -60,6 +61,9 @@ void add_warnings(Judgement& judgement, const JobRequest& request) {
   if (!judgement.run) return;
   if (judgement.run->out.truncated || judgement.run->err.truncated)
     warn(judgement, request, "output_truncated", "the command wrote more than is kept, the middle was left out");
+  if (const auto failed = failures(evidence.reported); failed > 0 && judgement.tests_passed == true)
+    warn(judgement, request, "reported_failures",
+         fmt::format("the command exited with 0, but {} tests of its own report failed", failed));
   if (judgement.run->memory_killed)
     warn(judgement, request, "memory_killed", "a process of the skill was killed because it used too much memory");
 }
@@ -271,7 +275,7 @@ Judgement judge(const JobRequest& request, const Plan& plan, const Evidence& evi
     judgement.run = evidence.run;
   }
   if (judgement.verdict != Verdict::untested) judgement.tests_passed = judgement.verdict == Verdict::passed;
-  add_warnings(judgement, request);
+  add_warnings(judgement, request, evidence);
   if (evidence.checks) add_check_warning(judgement, request, *evidence.checks);
   if (evidence.sandbox_checks) add_sandbox_warning(judgement, request, *evidence.sandbox_checks);
   if (plan.flagged_fails && evidence.checks && evidence.checks->flagged) judgement.verdict = Verdict::failed;
@@ -305,6 +309,7 @@ attest::StatementInput statement_input(const std::string& skill_id, const JobReq
   made.nonce = request.nonce;
   if (judgement.run) made.run = statement_run(*judgement.run, attempt);
   add_tests(made, judgement);
+  add_reported_tests(made, evidence.reported);
   if (evidence.checks) add_checks(made, scan::summary_of(*evidence.checks));
   if (evidence.sandbox_checks) add_sandbox_checks(made, *evidence.sandbox_checks);
   return made;
@@ -332,6 +337,7 @@ std::string result_json(const ResultInput& input) {
   json["image"] = image_json(evidence);
   json["subject"] =
       OrderedJson{{"archiveSha256", or_null(request.archive_sha256)}, {"treeDigest", request.tree_digest}};
+  if (!evidence.reported.tests.empty()) json["tests"] = reported_tests_json(evidence.reported);
   json["warnings"] = warnings_json(judgement.warnings);
   json["notes"] = notes_json(request.notes);
   // Member order is part of the bytes that the statement's digest is over: they go in as they are.

@@ -13,6 +13,7 @@
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 #include "skill_verifier/scan/record.hpp"
+#include "skill_verifier/scan/test_report.hpp"
 
 /// What the evidence of one attempt means. Pure: everything here is decided from values.
 namespace skill_verifier::service {
@@ -24,6 +25,7 @@ struct Evidence {
   std::optional<sandbox::RunResult> run;        ///< of test_command; absent when test_deps failed
   std::optional<scan::Report> checks;           ///< the static ones; absent: not made
   std::optional<SandboxReport> sandbox_checks;  ///< absent: not made
+  scan::TestReport reported;                    ///< what `run` said of single tests
 };
 
 enum class Verdict { passed, failed, untested };
@@ -37,7 +39,8 @@ struct Judgement {
   std::vector<skill::Diagnostic> warnings;  ///< of manifest, policy and run
   /// Passed, but something stands between the pass and what the manifest declared: the statement says WARNED. Codes:
   /// `output_truncated`, `memory_killed`, `timeout_capped`, `network_denied`, `frontmatter_recovered`,
-  /// `test_discovered`, `checks_failed`, `checks_flagged`, `checks_sandbox_failed`. Other warnings are about style and
+  /// `test_discovered`, `checks_failed`, `checks_flagged`, `checks_sandbox_failed`, `reported_failures`. Other warnings
+  /// are about style and
   /// leave a pass alone.
   bool weakened = false;
 };
