@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "http/answer.hpp"
 #include "http/api.hpp"
 #include "http/batch_form.hpp"
@@ -56,11 +58,14 @@ bool matches(std::string_view field, std::string_view tag) {
 
 awaitable<Response> Api::submit_batch(Request& request) {
   const auto refused = [&request](const Error& error) { return refuse(submit_problem(error), request); };
+  if (!request.head.query.empty())
+    co_return refused(Error(Errc::invalid_argument, "query_invalid", "a batch has its members in the body alone",
+                            "leave out what follows the question mark"));
   const auto key = idempotency_key(request.head);
   if (!key) co_return refused(key.error());
   std::optional<KeyInFlight> in_flight;
   if (*key) {
-    const KeyOfOwner place{request.caller.owner(), "batch " + **key};
+    const KeyOfOwner place{client_of(request), "batch " + **key};
     if (const auto found = keys_.find(place); found != keys_.end())
       co_return refuse(key_in_flight(found->second), request);
     in_flight.emplace(keys_, place);
@@ -81,6 +86,7 @@ awaitable<Response> Api::submit_batch(Request& request) {
       continue;
     }
     if (*key) submission->idempotency_key = key_of_item(**key, i);
+    submission->batch = items.size();
     items[i].problem = Problem(500, "internal", "the submission could not be taken in because of a fault of ours");
     // The first was counted when the request was let in.
     if (auto counted = i == 0 ? tl::expected<void, Problem>() : gate_.admit_another(request.caller); !counted) {
@@ -100,7 +106,15 @@ awaitable<Response> Api::submit_batch(Request& request) {
     if (!item.job) one.code = item.problem->code;
     co_await gate_.audit(request, auth::Operation::submit, one, clock_.now());
   }
-  co_return json_response(200, batch_json(items));
+  Response response = json_response(200, batch_json(items));
+  const auto is_replayed = [](const BatchItem& item) { return item.job && item.job->replayed; };
+  const auto is_other = [](const BatchItem& item) { return item.problem && item.problem->code == "idempotency_key_reused"; };
+  const auto is_new = [](const BatchItem& item) { return item.job && !item.job->replayed; };
+  const auto other = std::ranges::find_if(items, is_other);
+  // The key stands for another batch, of which nothing was done again.
+  if (other != items.end() && std::ranges::none_of(items, is_new)) co_return refuse(*other->problem, request);
+  if (std::ranges::all_of(items, is_replayed)) response.headers.emplace_back("Idempotency-Replayed", "true");
+  co_return response;
 }
 
 awaitable<void> Api::discard(service::Submission submission) {
@@ -122,6 +136,7 @@ awaitable<Result<std::vector<Result<service::Submission>>>> Api::receive_batch(
                     "already " + std::to_string(uploads_) + " uploads in progress", "try again later");
   const UploadSlot slot(uploads_);
   if (type == "application/json") {
+    if (!spool_budget_.try_reserve(0, backend_.pack_bytes())) co_return spool_full();
     const auto text = co_await read_text(request, kBatchJsonBytes);
     if (!text) co_return text.error();
     auto forms = parse_batch(*text);

@@ -19,7 +19,7 @@ Result<std::optional<std::string>> idempotency_key(const RequestHead& head) {
 
 Problem key_in_flight(const std::optional<std::string>& job) {
   Problem problem(409, "idempotency_key_in_flight",
-                  job ? "the first request with this Idempotency-Key is being answered: its job is " + *job
+                  job ? "the first request with this Idempotency-Key is being taken in as job " + *job
                       : "the first request with this Idempotency-Key is still being received or taken in",
                   job ? "look at the job" : "send it again in a moment");
   problem.retry_after = 1;

@@ -10,7 +10,7 @@
 
 namespace skill_verifier::http {
 
-/// Id of the API key that asks (empty: nobody's) and the Idempotency-Key: two clients do not meet by chance.
+/// Who asks (client_of) and the Idempotency-Key: two clients do not meet by chance.
 using KeyOfOwner = std::pair<std::string, std::string>;
 /// The requests with an Idempotency-Key that are being answered now, with the job where there is one already.
 using KeysInFlight = std::map<KeyOfOwner, std::optional<std::string>>;

@@ -19,6 +19,8 @@ Error no_skill();
 Error spool_full();
 /// The last segment of what the client calls the file, whichever separator its system has.
 std::string archive_name(std::string_view filename);
+/// Who asks, as far as that can be told: an API key, or an address that is not this machine's.
+std::string client_of(const Request& request);
 /// With whose it is and what it is traced by.
 service::Submission to_submission(SubmissionForm form, const Request& request);
 Problem submit_problem(const Error& error);

@@ -10,6 +10,7 @@
 #include "http/submission.hpp"
 #include "http/upload.hpp"
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/ids.hpp"
 
 namespace skill_verifier::http {
 namespace {
@@ -136,6 +137,12 @@ std::string archive_name(std::string_view filename) {
   return std::string(filename.substr(0, kMaxFilename));
 }
 
+std::string client_of(const Request& request) {
+  const std::string owner = request.caller.owner();
+  if (!owner.empty() || request.caller.address.is_loopback()) return owner;
+  return "address " + request.caller.address.counting_key();
+}
+
 service::Submission to_submission(SubmissionForm form, const Request& request) {
   service::Submission submission;
   submission.skill_path = std::move(form.skill_path);
@@ -172,7 +179,7 @@ awaitable<Response> Api::submit(Request& request) {
   if (!key) co_return refuse(Problem(key.error()), request);
   if (!*key) co_return co_await submit_once(request, {}, nullptr);
   // Found out before the body is read: a client that is too eager does not send it twice.
-  const KeyOfOwner place{request.caller.owner(), **key};
+  const KeyOfOwner place{client_of(request), **key};
   if (const auto found = keys_.find(place); found != keys_.end())
     co_return refuse(key_in_flight(found->second), request);
   KeyInFlight in_flight(keys_, place);
@@ -207,9 +214,10 @@ awaitable<Response> Api::submit_once(Request& request, std::optional<std::string
   auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form), held);
   if (!submission) co_return refused(submission.error());
   submission->idempotency_key = std::move(key);
+  submission->id = core::new_job_id();
+  if (in_flight) in_flight->set_job(submission->id);
   const auto job = co_await backend_.submit(std::move(*submission));
   if (!job) co_return refused(job.error());
-  if (in_flight) in_flight->set_job(job->id);
   Response response;
   response.status = 202;
   response.body = submitted_json(*job, backend_.engine_away && backend_.engine_away());

@@ -44,6 +44,8 @@ Result<std::string> request_digest(const Submission& submission) {
                        {"discover", submission.discover},
                        {"fresh", submission.fresh},
                        {"private", submission.is_private}};
+  // A batch of another length is another request, whatever stands in this place of it.
+  if (submission.batch != 0) canonical["batch"] = submission.batch;
   const auto add = [&canonical](const char* name, const std::optional<std::string>& value) {
     canonical[name] = value ? core::Json(*value) : core::Json(nullptr);
   };
@@ -67,6 +69,12 @@ Result<void> check_same_request(const store::KeyedJob& known, const std::string&
   return Error{Errc::rejected, "idempotency_key_reused",
                fmt::format("this Idempotency-Key stands for job {}, which was asked for with another body", known.id),
                "use a new key for a new request"};
+}
+
+store::Job without_documents(store::Job job) {
+  for (std::string* text : {&job.request, &job.result, &job.statement, &job.error})
+    *text = {};
+  return job;
 }
 
 }  // namespace skill_verifier::service

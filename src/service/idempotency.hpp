@@ -20,4 +20,7 @@ Result<std::string> request_digest(const Submission& submission);
 /// another request.
 Result<void> check_same_request(const store::KeyedJob& known, const std::string& digest);
 
+/// What the acknowledgement of a submission needs: a hundred whole results at once would be a lot of memory.
+store::Job without_documents(store::Job job);
+
 }  // namespace skill_verifier::service

@@ -154,7 +154,8 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   outcome.collateral = collateral;
   outcome.verdict = to_string(judgement.verdict);
   outcome.result_hash = hash;
-  if (is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
+  // A statement with somebody's nonce in it is an answer to them alone.
+  if (!request.nonce && is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
     outcome.cache_key =
         cache_key(stored.skill_id, request, plan, evidence->image, sandbox_.profile(), options_).value_or("");
   metrics_.judged(judgement.verdict);

@@ -38,4 +38,9 @@ EventCursor in_life(const Journal& journal, const EventCursor& cursor);
 
 inline constexpr std::size_t kEventText = 8u << 10;
 
+/// The text from `offset` on; empty beyond its end.
+inline std::string_view from(std::string_view text, std::uint64_t offset) {
+  return offset < text.size() ? text.substr(offset) : std::string_view();
+}
+
 }  // namespace skill_verifier::service

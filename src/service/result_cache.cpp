@@ -74,7 +74,8 @@ bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, b
   if (evidence.sandbox_checks && !evidence.sandbox_checks->repeatable) return false;
   if (!plan.test) return true;
   const auto& run = evidence.run;
-  return !plan.test_bridge && run && run->outcome == sandbox::Outcome::exited && !run->memory_killed;
+  return !plan.test_bridge && !(plan.deps && plan.deps_bridge) && run && run->outcome == sandbox::Outcome::exited &&
+         !run->memory_killed;
 }
 
 Result<void> check_cached(const store::Job& job, const std::string& tree_digest, bool wants_quote,
@@ -91,6 +92,12 @@ Result<void> check_cached(const store::Job& job, const std::string& tree_digest,
   if (wants_real_quote && text_at(*result, "/attestation/teeType") != attest::kTeeIntelTdx)
     return invalid(job, "has a quote that was not verified as real");
   return quote.empty() ? Result<void>() : check_quote(job, quote, hash);
+}
+
+bool failed_too_long_ago(const store::Job& job, core::Time now, const ServiceOptions& options) {
+  const auto result = core::parse_json(job.result);
+  const bool failed = result && result->value("verdict", "") == "failed";
+  return failed && job.completed_at < now - options.cache_failed_max_age;
 }
 
 store::JobOutcome repeated_outcome(const store::Job& original, core::Time now) {

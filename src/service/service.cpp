@@ -40,16 +40,6 @@ attest::ServiceAttestorOptions attestor_options(const ServiceOptions& options) {
   return made;
 }
 
-bool failed_too_long_ago(const store::Job& job, core::Time now, const ServiceOptions& options) {
-  const auto result = core::parse_json(job.result);
-  const bool failed = result && result->value("verdict", "") == "failed";
-  return failed && job.completed_at < now - options.cache_failed_max_age;
-}
-
-std::string_view from(std::string_view text, std::uint64_t offset) {
-  return offset < text.size() ? text.substr(offset) : std::string_view();
-}
-
 LogPart part_of(std::string_view text, std::size_t offset, bool done) {
   LogPart part;
   if (offset < text.size()) part.text = text.substr(offset);
@@ -61,6 +51,9 @@ LogPart part_of(std::string_view text, std::size_t offset, bool done) {
 }  // namespace
 
 constexpr std::size_t kIntakesAtOnce = 2;
+constexpr std::size_t kRepeatsAtOnce = 4;
+/// Of result and statement. A copy is written for each job that repeats them, which costs its client next to nothing.
+constexpr std::size_t kMostRepeated = 128u << 10;
 
 struct Service::Impl {
   Impl(core::asio::any_io_executor executor, core::WorkPool& pool, const core::Clock& clock, store::JobStore& store,
@@ -76,6 +69,7 @@ struct Service::Impl {
         webhooks(executor, clock, store.outbox(), options.webhooks, options.verifier),
         scheduler(executor, clock, store, runner, metrics, options, [this] { webhooks.wake(); }),
         intake(executor, kIntakesAtOnce),
+        repeating(executor, kRepeatsAtOnce),
         known(store.spool() / "known", options.known_package_bytes),
         housekeeping(executor),
         self(sandbox, quoter, options),
@@ -83,7 +77,7 @@ struct Service::Impl {
 
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
-  core::awaitable<Result<std::optional<store::Job>>> replay(std::string owner, std::string key, std::string digest);
+  core::awaitable<Result<std::optional<store::Job>>> replay(store::IdempotencyUse use);
   core::awaitable<std::optional<store::Job>> earlier_verdict(std::shared_ptr<const JobRequest> request,
                                                              std::string skill_id, Plan plan, std::string owner);
   core::awaitable<Result<store::Job>> insert(store::Job job, std::filesystem::path pack,
@@ -108,6 +102,7 @@ struct Service::Impl {
   WebhookSender webhooks;
   Scheduler scheduler;
   core::Semaphore intake;
+  core::Semaphore repeating;
   KnownPackages known;
   core::TaskGroup housekeeping;
   SelfDescription self;
@@ -183,13 +178,13 @@ awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::fi
 }
 
 awaitable<Result<store::Job>> Service::submit(Submission submission) {
-  const std::string id = core::new_job_id();
+  const std::string id = submission.id.empty() ? core::new_job_id() : submission.id;
   const SpoolFile archive(submission.archive.value_or(std::filesystem::path()));
   const SpoolFile pack(impl_->store.spool() / (id + ".pack"));
   auto job = co_await impl_->accept(id, std::move(submission), pack.path());
   job ? impl_->metrics.accepted() : impl_->metrics.refused();
   // The archive went when it was read, the pack is the job's.
-  if (job) co_return job;
+  if (job && !job->replayed && job->original.empty()) co_return job;
   // Removing a large file can take a while; the guards above are for exceptions.
   auto tidy = [archive = archive.path(), pack = pack.path()] {
     std::error_code ignored;
@@ -203,19 +198,20 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
   if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();
-  const std::string owner = submission.owner;
+  const std::string lane = Scheduler::lane_of(submission.owner, submission.client);
   std::optional<store::IdempotencyUse> use;
   if (submission.idempotency_key) {
     auto work = [submission] { return request_digest(submission); };
+    const auto turn = co_await intake.acquire();
+    if (!turn) co_return Error{Errc::cancelled, "the submission was cancelled"};
     SKILL_VERIFIER_CO_TRY(const std::string digest, co_await core::run_on(pool, std::move(work)));
-    use = store::IdempotencyUse{*submission.idempotency_key, digest, {}};
-    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(owner, use->key, digest));
+    use = store::IdempotencyUse{*submission.idempotency_key, digest, {}, lane};
+    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(*use));
     if (known) co_return std::move(*known);
   }
   if (!scheduler.has_room())
     co_return Error{Errc::overloaded, "queue_full",
                     fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
-  const std::string lane = Scheduler::lane_of(submission.owner, submission.client);
   if (!scheduler.has_room_in(lane))
     co_return Error{Errc::overloaded, "client_queue_full",
                     fmt::format("{} jobs of this client wait already, which is its share", options.queue_per_client),
@@ -244,7 +240,16 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.tree_digest = request->tree_digest;
   job.archive_sha256 = request->archive_sha256.value_or("");
   std::optional<store::Job> original;
-  if (repeats) original = co_await earlier_verdict(request, job.skill_id, std::move(*plan), owner);
+  core::Semaphore::Permit turn;
+  if (repeats) {
+    // Whole results are in memory until the copy is stored: a few at a time.
+    turn = co_await repeating.acquire();
+    if (!turn) co_return Error{Errc::cancelled, "the submission was cancelled"};
+    // What was private is repeated for its owner, and only where it stays private.
+    const std::string viewer = job.is_private ? job.owner : std::string();
+    original = co_await earlier_verdict(request, job.skill_id, std::move(*plan), viewer);
+    if (!original) turn = {};
+  }
   job.created_at = clock.now();
   if (use) use->expires_at = job.created_at + kKeyLife;
   job.idempotency = use;
@@ -253,35 +258,37 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   auto stored = co_await insert(std::move(job), std::move(pack), std::move(original));
   if (!stored && stored.error().id == "idempotency_key_used" && use) {
     // Somebody with the same key was faster.
-    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(owner, use->key, use->request_sha256));
+    SKILL_VERIFIER_CO_TRY(auto known, co_await replay(*use));
     if (known) co_return std::move(*known);
   }
   if (!stored) co_return stored.error();
   watch.lap(&JobTiming::stored);
   log::info(repeated ? "job answered from the cache" : "job accepted",
             {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
-  if (repeated) co_return stored;
+  if (repeated) {
+    webhooks.wake();
+    co_return without_documents(std::move(*stored));
+  }
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
   if (!scheduler.draining()) scheduler.add(stored->id, lane, request_id, trace_id, request->pack_bytes, watch);
   co_return stored;
 }
 
-awaitable<Result<std::optional<store::Job>>> Service::Impl::replay(std::string owner, std::string key,
-                                                                   std::string digest) {
-  SKILL_VERIFIER_CO_TRY(const auto known, co_await store.find_key(std::move(owner), std::move(key), clock.now()));
+awaitable<Result<std::optional<store::Job>>> Service::Impl::replay(store::IdempotencyUse use) {
+  SKILL_VERIFIER_CO_TRY(const auto known, co_await store.find_key(use.owner, use.key, clock.now()));
   if (!known) co_return std::optional<store::Job>();
-  if (auto same = check_same_request(*known, digest); !same) co_return same.error();
+  if (auto same = check_same_request(*known, use.request_sha256); !same) co_return same.error();
   SKILL_VERIFIER_CO_TRY(auto job, co_await store.find(known->id));
   job.replayed = true;
-  co_return std::optional(std::move(job));
+  co_return std::optional(without_documents(std::move(job)));
 }
 
 /// Absent also when something does not work: then the job runs.
 awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_ptr<const JobRequest> request,
                                                                     std::string skill_id, Plan plan,
-                                                                    std::string owner) {
+                                                                    std::string viewer) {
   const std::vector<std::string> subject{request->tree_digest};
-  const auto judged = co_await store.verdicts(subject, owner);
+  const auto judged = co_await store.verdicts(subject, viewer);
   if (!judged || !judged->at(0) || judged->at(0)->verdict.empty()) co_return std::nullopt;
   std::optional<sandbox::Image> image;
   if (plan.test) {
@@ -296,8 +303,9 @@ awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_
   const auto key = cache_key(skill_id, *request, plan, image, sandbox.profile(), options);
   if (!key) co_return std::nullopt;
   const core::Time now = clock.now();
-  auto found = co_await store.find_cached(*key, now - options.cache_max_age, owner);
+  auto found = co_await store.find_cached(*key, now - options.cache_max_age, viewer);
   if (!found || !*found) co_return std::nullopt;
+  if ((*found)->result.size() + (*found)->statement.size() > kMostRepeated) co_return std::nullopt;
   auto work = [this, job = std::make_shared<const store::Job>(std::move(**found)), request, now] {
     auto checked = check_cached(*job, request->tree_digest, quoter != nullptr, options.attestation_required);
     if (checked && failed_too_long_ago(*job, now, options)) checked = Error{Errc::not_found, "expired"};

@@ -1,6 +1,8 @@
 #include "store/client_life.hpp"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 
 #include "store/client_statements.hpp"
@@ -28,16 +30,20 @@ Result<VerdictRow> read_verdict(const Query& row) {
 
 Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::string& subject,
                                                const std::optional<std::string>& viewer) {
+  using Queries = std::span<const char* const>;
   static constexpr std::array kByDigest = {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree,
                                            sql::kNewestByArchive};
+  static constexpr std::array kAnyByDigest = {sql::kAnyJudgedByTree, sql::kAnyJudgedByArchive, sql::kAnyNewestByTree,
+                                              sql::kAnyNewestByArchive};
   static constexpr std::array kById = {sql::kVerdictOfJob};
+  static constexpr std::array kAnyById = {sql::kAnyVerdictOfJob};
   const bool digest = subject.size() == kDigestDigits;
-  const std::span<const char* const> queries =
-      digest ? std::span<const char* const>(kByDigest) : std::span<const char* const>(kById);
+  const Queries queries =
+      viewer ? (digest ? Queries(kByDigest) : Queries(kById)) : (digest ? Queries(kAnyByDigest) : Queries(kAnyById));
   for (const char* text : queries) {
     Query query(database, text);
-    const std::string& name = viewer ? *viewer : subject;
-    query.bind(subject).bind(std::int64_t{!viewer}).bind(name);
+    query.bind(subject);
+    if (viewer) query.bind(*viewer);
     SKILL_VERIFIER_TRY(const bool found, query.step());
     if (!found) continue;
     SKILL_VERIFIER_TRY(auto row, read_verdict(query));
@@ -49,10 +55,10 @@ Result<std::optional<VerdictRow>> find_verdict(Database& database, const std::st
 Result<void> insert_key(Database& database, const Job& job) {
   const auto& use = *job.idempotency;
   Query expired(database, sql::kDropExpiredIdempotencyKey);
-  expired.bind(job.owner).bind(use.key).bind(to_column(job.created_at));
+  expired.bind(use.owner).bind(use.key).bind(to_column(job.created_at));
   if (auto done = expired.run(); !done) return done;
   Query row(database, sql::kInsertIdempotencyKey);
-  row.bind(job.owner).bind(use.key).bind(use.request_sha256);
+  row.bind(use.owner).bind(use.key).bind(use.request_sha256);
   row.bind(static_cast<std::int64_t>(job.sequence)).bind(to_column(use.expires_at));
   if (auto done = row.run(); !done) return done;
   return database.changes() == 0 ? Result<void>(key_used()) : Result<void>();
@@ -63,6 +69,7 @@ Result<void> insert_key(Database& database, const Job& job) {
 Result<void> insert_client_rows(Database& database, const Job& job) {
   Query row(database, sql::kInsertVerdict);
   row.bind(static_cast<std::int64_t>(job.sequence)).bind(job.tree_digest).bind(job.archive_sha256).bind(job.original);
+  row.bind(job.is_private ? job.owner : std::string_view());
   if (auto done = row.run(); !done) return done;
   return job.idempotency ? insert_key(database, job) : Result<void>();
 }
@@ -90,10 +97,15 @@ Result<std::int64_t> expire_keys(Database& database, Time now) {
 Result<std::vector<std::optional<VerdictRow>>> find_verdicts(Database& database,
                                                              const std::vector<std::string>& subjects,
                                                              const std::optional<std::string>& viewer) {
+  std::map<std::string, std::optional<VerdictRow>> found;
   std::vector<std::optional<VerdictRow>> rows;
   for (const auto& subject : subjects) {
-    SKILL_VERIFIER_TRY(auto row, find_verdict(database, subject, viewer));
-    rows.push_back(std::move(row));
+    auto known = found.find(subject);
+    if (known == found.end()) {
+      SKILL_VERIFIER_TRY(auto row, find_verdict(database, subject, viewer));
+      known = found.emplace(subject, std::move(row)).first;
+    }
+    rows.push_back(known->second);
   }
   return rows;
 }
@@ -108,11 +120,14 @@ Result<std::optional<std::string>> find_cached(Database& database, const std::st
 
 Result<LogPiece> find_log_piece(Database& database, const std::string& id, std::uint64_t offset, std::uint64_t limit) {
   Query query(database, sql::kLogPiece);
-  // SQL counts from 1.
-  query.bind(static_cast<std::int64_t>(offset) + 1).bind(static_cast<std::int64_t>(limit)).bind(id);
+  query.bind(id);
   SKILL_VERIFIER_TRY(const bool found, query.step());
   if (!found) return job_not_found(id);
-  return LogPiece{query.text(0), static_cast<std::uint64_t>(query.integer(1)), query.text(2)};
+  LogPiece piece{{}, static_cast<std::uint64_t>(query.integer(1)), query.text(2)};
+  if (offset >= piece.size || limit == 0) return piece;
+  SKILL_VERIFIER_TRY(
+      piece.text, database.read_blob("logs", "text", query.integer(0), offset, std::min(limit, piece.size - offset)));
+  return piece;
 }
 
 }  // namespace skill_verifier::store

@@ -253,7 +253,7 @@ class MemoryStore final : public JobStore {
 
   bool key_is_free(const Job& job) const {
     if (!job.idempotency) return true;
-    const auto found = keys_.find({job.owner, job.idempotency->key});
+    const auto found = keys_.find({job.idempotency->owner, job.idempotency->key});
     return found == keys_.end() || found->second.expires_at <= job.created_at;
   }
 
@@ -261,7 +261,7 @@ class MemoryStore final : public JobStore {
     job.sequence = ++last_sequence_;
     if (job.webhook) outbox_.add_webhook(job.sequence, *std::exchange(job.webhook, std::nullopt));
     if (const auto use = std::exchange(job.idempotency, std::nullopt))
-      keys_[{job.owner, use->key}] = KeyEntry{use->request_sha256, use->expires_at, job.sequence};
+      keys_[{use->owner, use->key}] = KeyEntry{use->request_sha256, use->expires_at, job.sequence};
     sequences_[job.id] = job.sequence;
     jobs_[job.sequence] = job;
     ++counts_[job.state];

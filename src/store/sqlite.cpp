@@ -88,6 +88,17 @@ Result<void> Database::exec(const char* sql) {
   return {};
 }
 
+Result<std::string> Database::read_blob(const char* table, const char* column, std::int64_t row, std::uint64_t offset,
+                                        std::uint64_t size) {
+  sqlite3_blob* opened = nullptr;
+  if (sqlite3_blob_open(handle_.get(), "main", table, column, row, 0, &opened) != SQLITE_OK) return failure();
+  const std::unique_ptr<sqlite3_blob, int (*)(sqlite3_blob*)> blob(opened, &sqlite3_blob_close);
+  std::string bytes(size, '\0');
+  if (sqlite3_blob_read(opened, bytes.data(), static_cast<int>(size), static_cast<int>(offset)) != SQLITE_OK)
+    return failure();
+  return bytes;
+}
+
 std::int64_t Database::last_row() const {
   return sqlite3_last_insert_rowid(handle_.get());
 }

@@ -38,6 +38,9 @@ class Database {
 
   /// Runs statements that give no rows.
   Result<void> exec(const char* sql);
+  /// `size` bytes of a BLOB that has them, from `offset` on, without those before.
+  Result<std::string> read_blob(const char* table, const char* column, std::int64_t row, std::uint64_t offset,
+                                std::uint64_t size);
   std::int64_t last_row() const;
   /// Rows that the last statement changed, without those of triggers and cascades.
   std::int64_t changes() const;

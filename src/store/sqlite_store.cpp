@@ -218,8 +218,9 @@ class SqliteStore final : public JobStore {
       if (auto done = insert_job(database, *added); !done) return done;
       return write_outcome(database, rules_, added->id, static_cast<std::int64_t>(added->sequence), outcome);
     };
-    auto done = co_await writer_.run(std::move(change));
+    auto done = co_await write(std::move(change));
     if (!done) co_return done.error();
+    added->webhook.reset();
     co_return std::move(*added);
   }
 

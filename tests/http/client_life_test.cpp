@@ -106,6 +106,10 @@ TEST(Idempotency, TheSameKeyInFlightIs409AndFreeAfterwards) {
   const auto answer = post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n");
   EXPECT_EQ(problem_of(answer, 409)["code"], "idempotency_key_in_flight");
   EXPECT_EQ(answer.header("Retry-After"), "1");
+  std::string id;
+  server.run([&id](FakeBackend& backend) { id = backend.received[0].submission.id; });
+  EXPECT_EQ(json::parse(answer.body)["jobId"], id) << "where the first one's job will be";
+  EXPECT_EQ(answer.header("Location"), "/verify/" + id);
   EXPECT_EQ(post(server.port(), "/verify/batch", "{", "Idempotency-Key: k\r\n").status, 400) << "a batch is another";
   server.run([](FakeBackend& backend) {
     backend.holds_submits = false;
@@ -230,6 +234,35 @@ TEST(Batch, SizesAndFormsAreChecked) {
   EXPECT_EQ(test::get(server.port(), "/verify/batch").status, 405);
   EXPECT_EQ(post(server.port(), "/verify/batch", std::string(600'000, ' ')).status, 413);
   server.until_spool_is(true);
+}
+
+TEST(Batch, ReplayedAsAWholeSaysSoAndAnotherBatchIsRefused) {
+  TestServer server;
+  server.run([](FakeBackend& backend) {
+    backend.path_errors.emplace("other", Error(Errc::rejected, "idempotency_key_reused", "another body"));
+  });
+  const std::string one = R"({"submissions":[{"skillPath":"other"}]})";
+  EXPECT_EQ(problem_of(post(server.port(), "/verify/batch", one, "Idempotency-Key: k\r\n"), 422)["code"],
+            "idempotency_key_reused");
+  const std::string both = R"({"submissions":[{"skillPath":"other"},{"skillPath":"new"}]})";
+  EXPECT_EQ(post(server.port(), "/verify/batch", both, "Idempotency-Key: k\r\n").status, 200);
+  server.run([](FakeBackend& backend) {
+    EXPECT_EQ(backend.received[0].submission.batch, 1u);
+    EXPECT_EQ(backend.received[1].submission.batch, 2u);
+    const auto key = backend.received[0].submission.idempotency_key.value();
+    backend.path_errors.clear();
+    backend.keyed.emplace(key, test::make_job(kId, store::JobState::pending));
+  });
+  const auto again = post(server.port(), "/verify/batch", one, "Idempotency-Key: k\r\n");
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(again.header("Idempotency-Replayed"), "true");
+}
+
+TEST(Batch, TakesNoQuery) {
+  TestServer server;
+  const std::string body = R"({"submissions":[{"skillPath":"a"}]})";
+  EXPECT_EQ(problem_of(post(server.port(), "/verify/batch?visibility=private", body), 400)["code"], "query_invalid");
+  server.run([](FakeBackend& backend) { EXPECT_TRUE(backend.received.empty()); });
 }
 
 TEST(Batch, AKeyBecomesOneForEachPlace) {

@@ -1,5 +1,6 @@
 #include "service/idempotency.hpp"
 #include "service/journal.hpp"
+#include "service/result_cache.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -168,6 +169,11 @@ TEST_F(ClientLifeTest, TheDigestOfARequestIsOverEverythingThatIsAskedFor) {
   EXPECT_TRUE(differs([](Submission& s) { s.version = "x"; }));
   EXPECT_TRUE(differs([](Submission& s) { s.discover = true; }));
   EXPECT_TRUE(differs([](Submission& s) { s.fresh = true; }));
+  EXPECT_TRUE(differs([](Submission& s) { s.is_private = true; }));
+  EXPECT_TRUE(differs([](Submission& s) { s.webhook = "https://example.com/"; }));
+  EXPECT_TRUE(differs([](Submission& s) { s.webhook_secret = "x"; }));
+  EXPECT_TRUE(differs([](Submission& s) { s.batch = 2; }));
+  EXPECT_FALSE(differs([](Submission& s) { s.id = "x"; }));
   Submission gone = base;
   gone.archive = store_->spool() / "gone";
   EXPECT_EQ(request_digest(gone).error().id, "archive_unreadable");
@@ -180,9 +186,9 @@ TEST_F(ClientLifeTest, AnEarlierVerdictIsGivenAgain) {
   EXPECT_NE(two.id, one.id);
   EXPECT_EQ(two.state, JobState::completed);
   EXPECT_EQ(two.original, one.id);
-  EXPECT_EQ(two.result, one.result);
-  EXPECT_EQ(two.statement, one.statement);
+  EXPECT_EQ(two.result, "") << "who submits is told the id";
   const auto found = find(two.id);
+  EXPECT_EQ(found.statement, one.statement);
   EXPECT_EQ(found.original, one.id);
   EXPECT_EQ(found.result, one.result);
   EXPECT_EQ(sandbox_.run_requests.size(), 1u);
@@ -331,7 +337,7 @@ TEST_F(ClientLifeTest, AQuoteGoesAlongOnlyWhenItSpeaksForTheStatement) {
   const auto copy = again();
   EXPECT_NE(copy.original, "");
   EXPECT_EQ(quoter_.asked.size(), 3u);
-  EXPECT_TRUE(parse(copy.result)["attestation"]["quote"].is_string());
+  EXPECT_TRUE(parse(find(copy.id).result)["attestation"]["quote"].is_string());
 }
 
 TEST_F(ClientLifeTest, APrivateVerdictIsRepeatedForItsOwnerAlone) {
@@ -344,6 +350,47 @@ TEST_F(ClientLifeTest, APrivateVerdictIsRepeatedForItsOwnerAlone) {
   EXPECT_EQ(accepted(hidden).original, one.id);
   EXPECT_EQ(wait(again().id).original, "");
   EXPECT_EQ(sandbox_.run_requests.size(), 2u);
+}
+
+TEST_F(ClientLifeTest, WhatWasPrivateDoesNotBecomePublicByBeingRepeated) {
+  use_cache();
+  Submission hidden;
+  hidden.skill_path = path_;
+  hidden.owner = "alice";
+  hidden.is_private = true;
+  wait(accepted(hidden).id);
+  Submission open = hidden;
+  open.is_private = false;
+  EXPECT_EQ(wait(accepted(open).id).original, "");
+  EXPECT_EQ(sandbox_.run_requests.size(), 2u);
+}
+
+TEST_F(ClientLifeTest, AnAnswerToANonceIsForItsClientAlone) {
+  use_cache();
+  wait(again(false, "n").id);
+  EXPECT_EQ(wait(again().id).original, "");
+}
+
+TEST_F(ClientLifeTest, ALargeResultIsNotCopied) {
+  use_cache();
+  sandbox_.runs.push_back(FakeSandbox::step(FakeSandbox::exited(0, std::string(200'000, 'x'))));
+  first();
+  EXPECT_EQ(wait(again().id).original, "");
+}
+
+TEST(Repeatable, NotWhatMayHaveComeFromANetwork) {
+  Evidence evidence;
+  evidence.run = FakeSandbox::exited(0);
+  Plan plan;
+  plan.test.emplace();
+  EXPECT_TRUE(is_repeatable(plan, evidence, false, false));
+  plan.deps.emplace();
+  EXPECT_TRUE(is_repeatable(plan, evidence, false, false));
+  plan.deps_bridge = true;
+  EXPECT_FALSE(is_repeatable(plan, evidence, false, false));
+  plan.deps.reset();
+  plan.test_bridge = true;
+  EXPECT_FALSE(is_repeatable(plan, evidence, false, false));
 }
 
 TEST_F(ClientLifeTest, KeysOfDifferentOwnersAreApart) {

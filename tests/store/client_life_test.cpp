@@ -39,7 +39,7 @@ class ClientLife : public testing::TestWithParam<Kind> {
   }
   static Job keyed(const std::string& key, const std::string& digest = "d1") {
     Job job = packaged();
-    job.idempotency = IdempotencyUse{key, digest, at(100'000)};
+    job.idempotency = IdempotencyUse{key, digest, at(100'000), job.owner};
     return job;
   }
   Result<Job> try_insert(Job job) { return await(io_, store_->insert(std::move(job), make_pack(*store_))); }
@@ -182,7 +182,7 @@ TEST_P(ClientLife, OnlyOutcomesWithACacheKeyAreRepeatedAndNotForEver) {
 
 TEST_P(ClientLife, PrivateJobsAreTheirOwnersAlone) {
   Job hidden = keyed("k");
-  hidden.owner = "alice";
+  hidden.owner = hidden.idempotency->owner = "alice";
   hidden.is_private = true;
   hidden = judge(insert(hidden), judged("passed", "c1"));
   for (const auto& subject : {hidden.id, kTree, kArchive}) {

@@ -89,6 +89,7 @@ struct Submission {
   std::optional<std::filesystem::path> archive;
   std::optional<std::string> archive_bytes;
   std::string archive_name;
+  std::string id;  ///< that the job gets; empty: one is made
   std::optional<std::string> skill_path;
   std::optional<std::string> nonce;  ///< 1 to 128 printable ASCII characters, checked by submit
   std::optional<std::string> version;
@@ -96,6 +97,7 @@ struct Submission {
   bool discover = false;
   bool fresh = false;                          ///< no earlier verdict will do
   std::optional<std::string> idempotency_key;  ///< 1 to 255 printable ASCII characters, checked by submit
+  std::size_t batch = 0;                       ///< number of the submissions that were sent together; 0: alone
   std::optional<std::string> webhook;          ///< URL that is told what becomes of the job
   std::optional<std::string> webhook_secret;   ///< `whsec_…`, or two of them; absent: the operator's. Never shown
   std::string owner;                           ///< id of the API key that submits; empty: anonymous

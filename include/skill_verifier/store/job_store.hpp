@@ -27,6 +27,7 @@ struct IdempotencyUse {
   std::string key;
   std::string request_sha256;  ///< of what was asked for: the same key with another digest is another request
   Time expires_at{};
+  std::string owner;  ///< whose key it is: two clients may have chosen the same
 };
 
 /// One row. What a job is asked to do never changes after insert; what became of it is written once, with its final

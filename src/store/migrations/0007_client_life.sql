@@ -6,21 +6,24 @@ CREATE TABLE verdicts (
   original       TEXT NOT NULL DEFAULT '',
   verdict        TEXT NOT NULL DEFAULT '',
   result_hash    TEXT NOT NULL DEFAULT '',
-  cache_key      TEXT NOT NULL DEFAULT ''
+  cache_key      TEXT NOT NULL DEFAULT '',
+  keeper         TEXT NOT NULL DEFAULT ''  -- whose private job it is; empty: it is public
 ) STRICT;
-INSERT INTO verdicts (sequence, tree_digest, archive_sha256, verdict, result_hash)
+INSERT INTO verdicts (sequence, tree_digest, archive_sha256, verdict, result_hash, keeper)
   SELECT sequence, coalesce(json_extract(request, '$.treeDigest'), ''),
          coalesce(json_extract(request, '$.archiveSha256'), ''),
          CASE WHEN json_valid(result) THEN coalesce(json_extract(result, '$.verdict'), '') ELSE '' END,
-         CASE WHEN json_valid(result) THEN coalesce(json_extract(result, '$.attestation.resultHash'), '') ELSE '' END
-  FROM documents WHERE json_valid(request);
+         CASE WHEN json_valid(result) THEN coalesce(json_extract(result, '$.attestation.resultHash'), '') ELSE '' END,
+         CASE WHEN is_private THEN owner ELSE '' END
+  FROM documents JOIN jobs USING (sequence) WHERE json_valid(request);
 
--- Entries end with the rowid, which is `sequence`: the newest job of a digest is the last of its entries.
-CREATE INDEX verdicts_by_tree ON verdicts (tree_digest);
-CREATE INDEX verdicts_by_archive ON verdicts (archive_sha256) WHERE archive_sha256 <> '';
-CREATE INDEX judged_by_tree ON verdicts (tree_digest) WHERE verdict <> '';
-CREATE INDEX judged_by_archive ON verdicts (archive_sha256) WHERE archive_sha256 <> '' AND verdict <> '';
-CREATE INDEX verdicts_by_cache_key ON verdicts (cache_key) WHERE cache_key <> '';
+-- Entries end with the rowid, which is `sequence`: the newest job of a digest that somebody may see is the last of the
+-- public ones or of their own, and nobody walks past the private jobs of others.
+CREATE INDEX verdicts_by_tree ON verdicts (tree_digest, keeper);
+CREATE INDEX verdicts_by_archive ON verdicts (archive_sha256, keeper) WHERE archive_sha256 <> '';
+CREATE INDEX judged_by_tree ON verdicts (tree_digest, keeper) WHERE verdict <> '';
+CREATE INDEX judged_by_archive ON verdicts (archive_sha256, keeper) WHERE archive_sha256 <> '' AND verdict <> '';
+CREATE INDEX verdicts_by_cache_key ON verdicts (cache_key, keeper) WHERE cache_key <> '';
 
 -- Which job a client's Idempotency-Key stands for. Goes with the job.
 CREATE TABLE idempotency_keys (
