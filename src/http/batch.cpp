@@ -108,7 +108,9 @@ awaitable<Response> Api::submit_batch(Request& request) {
   }
   Response response = json_response(200, batch_json(items));
   const auto is_replayed = [](const BatchItem& item) { return item.job && item.job->replayed; };
-  const auto is_other = [](const BatchItem& item) { return item.problem && item.problem->code == "idempotency_key_reused"; };
+  const auto is_other = [](const BatchItem& item) {
+    return item.problem && item.problem->code == "idempotency_key_reused";
+  };
   const auto is_new = [](const BatchItem& item) { return item.job && !item.job->replayed; };
   const auto other = std::ranges::find_if(items, is_other);
   // The key stands for another batch, of which nothing was done again.
