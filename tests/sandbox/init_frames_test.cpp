@@ -32,7 +32,7 @@ void expect_refused(std::string_view bytes, const std::string& why) {
 
 TEST(EncodeFrames, HelloNamesVersionUserAndMode) {
   EXPECT_EQ(text(encode_hello(Mode::prepare)),
-            FrameBytes().u8(1).u8(0).u16(0).u32(13).u32(1).u32(65534).u32(65534).u8(1).bytes());
+            FrameBytes().u8(1).u8(0).u16(0).u32(13).u32(2).u32(65534).u32(65534).u8(1).bytes());
 }
 
 TEST(EncodeFrames, PackDataIsTheBytesThemselves) {
