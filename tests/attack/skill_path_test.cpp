@@ -55,8 +55,8 @@ TEST_F(SkillPath, LosesNoRaceAgainstLinks) {
   const std::string manifest = "---\nname: x\ndescription: x\nmetadata:\n  test_command: cat f\n---\n";
   work_.write("real/SKILL.md", manifest);
   work_.write("real/f", "harmless");
-  // What must not be read lies beyond every root of the service.
-  const fs::path outside = e2e::source_dir() / "build" / ("outside-" + std::to_string(getpid()));
+  // What must not be read lies beyond every root of the service, wherever the checkout is.
+  const fs::path outside = fs::path("/var/tmp") / ("skill-verifier-outside-" + std::to_string(getpid()));
   fs::create_directories(outside);
   std::ofstream(outside / "SKILL.md") << manifest;
   std::ofstream(outside / "f") << "the secret of this host";
