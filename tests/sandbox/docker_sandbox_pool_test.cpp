@@ -346,7 +346,9 @@ TEST_F(DockerSandboxPoolTest, LeaksNothingOverManyJobs) {
   EXPECT_GT(warm, 0);
   // How many connections to the engine are kept idle differs by a few; what leaks, leaks with every job.
   EXPECT_LT(open_files(), files_before + 8);
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which keep what was freed
   EXPECT_LE(resident(), memory_before + 4096) << "kilobytes";
+#endif
 }
 
 TEST_F(DockerSandboxPoolTest, LeavesNothingWhenItStops) {
