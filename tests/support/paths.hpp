@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-// Compiled once, so that no other translation unit depends on where the checkout lies (a compiler cache then serves every
-// checkout of the same tree).
+// Compiled once, so that no other translation unit depends on where the checkout lies (a compiler cache then serves
+// every checkout of the same tree).
 namespace skill_verifier::test {
 
 /// The project's root, absolute.
