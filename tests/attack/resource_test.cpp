@@ -10,7 +10,12 @@ namespace {
 
 using Resource = Attacked;
 
-constexpr double kMayGrow = 96;  // MiB; the allocator keeps what large requests needed for a while
+// MiB; the allocator keeps what large requests needed for a while, that of a sanitizer for longer.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr double kMayGrow = 1024;
+#else
+constexpr double kMayGrow = 96;
+#endif
 
 std::string compressed(const std::string& text) {
   z_stream stream{};
