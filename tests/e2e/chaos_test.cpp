@@ -35,6 +35,8 @@ class PrivateEngine {
     }
     process_.reset();
     kill_containerd();
+    // Those that a killed containerd left and its successor did not find.
+    run({"pkill", "-9", "-f", "containerd-shim.*" + directory_.path().string() + "/"});
     run({"sh", "-c", "grep -o '" + directory_.path().string() + "[^ ]*' /proc/mounts | sort -r | xargs -r umount -l"});
   }
   void start() {
