@@ -11,6 +11,7 @@
 #include "http/idempotency.hpp"
 #include "http/job_cache.hpp"
 #include "http/message.hpp"
+#include "http/multipart.hpp"
 #include "http/request_metrics.hpp"
 #include "http/router.hpp"
 #include "skill_verifier/http/server.hpp"
@@ -81,6 +82,10 @@ class Api {
   awaitable<Result<service::Submission>> receive(Request& request, std::string content_type, SubmissionForm form,
                                                  std::optional<ByteBudget::Reservation>& held);
   awaitable<Result<service::Submission>> receive_json(Request& request, SubmissionForm form);
+  using PartHandler = std::function<awaitable<Result<void>>(MultipartEvent)>;
+  /// Hands on what the body of a form consists of, as it comes.
+  awaitable<Result<void>> receive_parts(Request& request, MultipartParser& parser, ByteBudget::Reservation& held,
+                                        PartHandler handle);
   awaitable<Result<service::Submission>> receive_form(Request& request, std::string content_type, SubmissionForm form,
                                                       ByteBudget::Reservation& held);
   awaitable<Result<service::Submission>> receive_raw(Request& request, SubmissionForm form,

@@ -165,23 +165,8 @@ awaitable<Result<std::vector<Result<service::Submission>>>> Api::receive_batch_f
   limits.parts = kMaxBatch * 9;  // each with every member
   MultipartParser parser(*boundary, limits);
   BatchForm form(pool_, spool_, request);
-  std::uint64_t received = 0;
-  while (true) {
-    const auto piece = co_await request.body(options_.body_bytes);
-    if (!piece) co_return piece.error();
-    if (piece->empty()) break;
-    received += piece->size();
-    if (!held.grow_to(received, backend_.pack_bytes())) co_return spool_full();
-    parser.feed(*piece);
-    while (true) {
-      auto event = parser.next();
-      if (!event) co_return event.error();
-      if (event->kind == MultipartEvent::Kind::need_more) break;
-      const auto handled = co_await form.handle(std::move(*event));
-      if (!handled) co_return handled.error();
-    }
-  }
-  if (const auto ended = parser.finish(); !ended) co_return ended.error();
+  SKILL_VERIFIER_CO_TRY_VOID(co_await receive_parts(
+      request, parser, held, [&form](MultipartEvent event) { return form.handle(std::move(event)); }));
   co_return form.finish();
 }
 

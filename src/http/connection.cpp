@@ -413,7 +413,10 @@ awaitable<bool> Connection::Impl::send(const Response& response, const Request& 
   if (!body) co_return co_await write(text, {}, {});
   if (!response.streams()) co_return co_await write(text, response.text(), {});
   // A listener may stay for hours, and there are a thousand of them.
-  if (buffer.size() == 0) buffer.shrink_to_fit();
+  if (buffer.size() == 0) {
+    buffer.shrink_to_fit();
+    block = {};
+  }
   const bool begun = co_await write(text, {}, {});
   if (!begun) co_return false;
   co_return co_await send_stream(response, request.head.minor_version == 1);

@@ -85,6 +85,9 @@ awaitable<Result<std::shared_ptr<const std::string>>> EventStream::next() {
   auto frame = co_await next_frame();
   if (!frame) co_return frame.error();
   if (*frame == nullptr && ended_) co_return none;
+  // A wait that was cut short looks like one in which nothing happened.
+  const bool cut_short = co_await core::cancelled();
+  if (*frame == nullptr && cut_short) co_return Error(Errc::cancelled, "the server stops, or the client has gone");
   if (*frame == nullptr) co_return kBeat;
   cursor_ = (*frame)->next;
   ended_ = (*frame)->last;

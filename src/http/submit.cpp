@@ -138,7 +138,7 @@ std::string archive_name(std::string_view filename) {
 }
 
 std::string client_of(const Request& request) {
-  const std::string owner = request.caller.owner();
+  std::string owner = request.caller.owner();
   if (!owner.empty() || request.caller.address.is_loopback()) return owner;
   return "address " + request.caller.address.counting_key();
 }
@@ -271,6 +271,13 @@ awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::
   if (!boundary) co_return boundary.error();
   MultipartParser parser(*boundary);
   FormReceiver receiver(pool_, spool_, std::move(form));
+  SKILL_VERIFIER_CO_TRY_VOID(co_await receive_parts(
+      request, parser, held, [&receiver](MultipartEvent event) { return receiver.handle(std::move(event)); }));
+  co_return co_await receiver.finish(request);
+}
+
+awaitable<Result<void>> Api::receive_parts(Request& request, MultipartParser& parser, ByteBudget::Reservation& held,
+                                           PartHandler handle) {
   std::uint64_t received = 0;
   while (true) {
     const auto piece = co_await request.body(options_.body_bytes);
@@ -283,12 +290,11 @@ awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::
       auto event = parser.next();
       if (!event) co_return event.error();
       if (event->kind == MultipartEvent::Kind::need_more) break;
-      const auto handled = co_await receiver.handle(std::move(*event));
+      const auto handled = co_await handle(std::move(*event));
       if (!handled) co_return handled.error();
     }
   }
-  if (const auto ended = parser.finish(); !ended) co_return ended.error();
-  co_return co_await receiver.finish(request);
+  co_return parser.finish();
 }
 
 awaitable<Result<service::Submission>> Api::receive_raw(Request& request, SubmissionForm form,

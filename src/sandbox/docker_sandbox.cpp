@@ -4,28 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
 
-#include "sandbox/activity.hpp"
-#include "sandbox/containers.hpp"
-#include "sandbox/derived_images.hpp"
-#include "sandbox/disk_meter.hpp"
-#include "sandbox/engine.hpp"
+#include "sandbox/docker_sandbox_impl.hpp"
 #include "sandbox/file_chunks.hpp"
 #include "sandbox/image_reference.hpp"
-#include "sandbox/job_runner.hpp"
 #include "sandbox/limits_check.hpp"
-#include "sandbox/prepared_images.hpp"
-#include "sandbox/retirement.hpp"
 #include "sandbox/seccomp_profile.hpp"
-#include "sandbox/test_runner.hpp"
 #include "sandbox/toolbox.hpp"
-#include "sandbox/uninterrupted.hpp"
-#include "sandbox/warm_pool.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/core/sha2.hpp"
@@ -39,10 +27,6 @@ using core::Duration;
 constexpr std::size_t kLargestInit = 16u << 20;
 constexpr std::size_t kLongestInstance = 64;
 constexpr Duration kOrphanLimit = std::chrono::seconds(15);  ///< then start goes on without waiting for them
-constexpr std::chrono::milliseconds kShortestTimeout{1};
-/// How late a tag that was moved in the engine may be noticed. The statement names the image that ran in any case.
-constexpr Duration kResolvedFor = std::chrono::seconds(5);
-constexpr Duration kEndLimit = std::chrono::seconds(10);
 
 bool valid_instance(const std::string& instance) {
   const auto legal = [](char c) {
@@ -70,10 +54,6 @@ std::filesystem::path init_path(const DockerSandboxOptions& options) {
   return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "skill-verifier-init";
 }
 
-Error cancelled_error() {
-  return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
-}
-
 std::string instance_of(const Labels& labels) {
   const auto found = std::ranges::find(labels, kLabelInstance, [](const auto& label) { return label.first; });
   return found == labels.end() ? std::string() : found->second;
@@ -93,85 +73,31 @@ class Abandoned {
   std::int64_t now_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
 };
 
-/// Somebody else took the container away: not a fault of the job.
+}  // namespace
+
 Error as_lost(Error error) {
   if (error.id != "container_missing" && error.id != "engine_conflict") return error;
   return Error{Errc::unavailable, "sandbox_lost", std::move(error.message)};
 }
 
-class DockerSandbox final : public Sandbox {
- public:
-  DockerSandbox(core::asio::any_io_executor executor, core::WorkPool& pool, net::Endpoint endpoint,
-                DockerSandboxOptions options)
-      : executor_(executor),
-        pool_(pool),
-        options_(std::move(options)),
-        engine_(executor, std::move(endpoint), engine_options(options_.timeouts)),
-        containers_(executor, engine_, options_.instance, options_.timeouts.remove),
-        prepared_(executor, engine_, options_.instance, options_.prepared_bytes, options_.prepared_images),
-        runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts),
-        activity_(executor),
-        retirement_(executor, containers_, activity_),
-        warm_(executor, activity_, workshop(), options_.pool),
-        tests_(runner_, warm_, retirement_, containers_),
-        tasks_(executor) {}
+Error cancelled_error() {
+  return Error{Errc::cancelled, "cancelled", "the run was cancelled"};
+}
 
-  awaitable<Result<std::vector<std::string>>> start() override;
-  awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) override;
-  awaitable<Result<std::vector<Image>>> images() override;
-  awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) override;
-  awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
-  awaitable<Result<ExamineResult>> examine(ExamineRequest request) override;
-  Profile profile() const override { return profile_; }
-  awaitable<Result<void>> check() override;
-  std::vector<PoolState> pools() const override { return warm_.state(); }
-  void resize_pools(PoolSizes sizes) override;
-  awaitable<void> stop() override;
-
- private:
-  awaitable<Result<InitProgram>> load_init();
-  awaitable<Result<ImageDetails>> inspect_or_pull(std::string name, std::string reference,
-                                                  std::function<void(std::string_view)> progress);
-  awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink,
-                                        LruIndex::Lease lease);
-  awaitable<Result<ExamineResult>> examine_from(Image image, ExamineRequest request);
-  WarmPool::Workshop workshop();
-  WarmPool::Wanted pooled(std::string image_id, std::string name, const Limits& limits) const;
-  awaitable<void> announce_runtimes();
-  awaitable<void> discard(LiveContainer live);
-  awaitable<Result<PrepareResult>> find_or_make_prepared(PrepareRequest request, std::string key, OutputSink sink);
-  awaitable<Result<PrepareResult>> make_prepared(PrepareRequest request, std::string key, OutputSink sink);
-  awaitable<Result<std::pair<std::string, LruIndex::Lease>>> keep_prepared(std::string container, std::string base_id,
-                                                                           std::string key);
-  awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
-  awaitable<void> remove_images(std::string instance);
-  awaitable<void> remove_abandoned();
-  Error not_allowed(const std::string& reference) const;
-  template <class Request>
-  ContainerSpec spec_of(Role role, std::string image_id, const Request& request) const;
-  DiskLimits disk_limits() const;
-  Conversation conversation_of(const CommandSpec& command, const Image& image, const Limits& limits) const;
-
-  core::asio::any_io_executor executor_;
-  core::WorkPool& pool_;
-  DockerSandboxOptions options_;
-  Engine engine_;
-  Containers containers_;
-  PreparedImages prepared_;
-  JobRunner runner_;
-  Activity activity_;
-  Retirement retirement_;
-  WarmPool warm_;
-  TestRunner tests_;
-  core::TaskGroup tasks_;
-  struct Resolved {
-    Image image;
-    std::chrono::steady_clock::time_point until;
-  };
-  std::map<std::string, Resolved> resolved_;  ///< at most one for every allowed reference
-  std::unique_ptr<DerivedImages> derived_;    ///< from `start` on, when init is known
-  Profile profile_;
-};
+DockerSandbox::DockerSandbox(core::asio::any_io_executor executor, core::WorkPool& pool, net::Endpoint endpoint,
+                             DockerSandboxOptions options)
+    : executor_(executor),
+      pool_(pool),
+      options_(std::move(options)),
+      engine_(executor, std::move(endpoint), engine_options(options_.timeouts)),
+      containers_(executor, engine_, options_.instance, options_.timeouts.remove),
+      prepared_(executor, engine_, options_.instance, options_.prepared_bytes, options_.prepared_images),
+      runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts),
+      activity_(executor),
+      retirement_(executor, containers_, activity_),
+      warm_(executor, activity_, workshop(), options_.pool),
+      tests_(runner_, warm_, retirement_, containers_),
+      tasks_(executor) {}
 
 awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   SKILL_VERIFIER_CO_TRY(auto init, co_await load_init());
@@ -238,83 +164,6 @@ awaitable<Result<InitProgram>> DockerSandbox::load_init() {
   init.sha256 = core::sha256_hex(program);
   init.tar = tar_of_file(std::string_view(init::kInitPath).substr(1), program, 0755);
   co_return init;
-}
-
-awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::function<void(std::string_view)> progress) {
-  const auto allowed = options_.images.find(reference);
-  if (allowed == options_.images.end()) co_return not_allowed(reference);
-  const auto known = resolved_.find(reference);
-  if (known != resolved_.end() && std::chrono::steady_clock::now() < known->second.until) co_return known->second.image;
-  auto finding = inspect_or_pull(reference, allowed->second, std::move(progress));
-  SKILL_VERIFIER_CO_TRY(auto details, co_await std::move(finding));
-  if (!details.volumes.empty()) {
-    co_return Error{Errc::rejected, "image_not_allowed",
-                    fmt::format("image {} declares the volume {}, which would be writable and without a size limit",
-                                core::shorten(reference), core::shorten(details.volumes.front()))};
-  }
-  Image image;
-  image.reference = std::move(reference);
-  image.id = std::move(details.id);
-  image.env = std::move(details.env);
-  resolved_[image.reference] = {image, std::chrono::steady_clock::now() + kResolvedFor};
-  co_return image;
-}
-
-awaitable<Result<std::vector<Image>>> DockerSandbox::images() {
-  std::vector<Image> present;
-  for (const auto& [name, target] : options_.images) {
-    auto details = co_await engine_.inspect_image(target);
-    if (!details && details.error().id == "image_missing") continue;
-    if (!details) co_return details.error();
-    Image image;
-    image.reference = name;
-    image.id = std::move(details->id);
-    image.env = std::move(details->env);
-    present.push_back(std::move(image));
-  }
-  co_return present;
-}
-
-Error DockerSandbox::not_allowed(const std::string& reference) const {
-  std::string known;
-  for (const auto& [name, target] : options_.images)
-    known += (known.empty() ? "" : ", ") + name;
-  if (known.empty()) known = "none";
-  return Error{Errc::rejected, "image_not_allowed",
-               fmt::format("image {} is not on the list of allowed images: {}", core::shorten(reference),
-                           core::shorten(known, 300)),
-               "use one of the allowed images, or add this one to the configuration"};
-}
-
-awaitable<Result<ImageDetails>> DockerSandbox::inspect_or_pull(std::string name, std::string reference,
-                                                               std::function<void(std::string_view)> progress) {
-  auto details = co_await engine_.inspect_image(reference);
-  if (details || details.error().id != "image_missing") co_return details;
-  if (!options_.pull || is_image_id(reference)) {
-    co_return Error{
-        Errc::not_found, "image_missing",
-        fmt::format("image {} ({}) is not in the Docker Engine", core::shorten(name), core::shorten(reference, 160)),
-        options_.pull ? "load the image into the engine" : "load the image, or allow pulling"};
-  }
-  if (progress) progress(fmt::format("pulling {}", reference));
-  const auto pulled = co_await engine_.pull_image(reference, std::move(progress));
-  if (!pulled) co_return core::with_context(pulled.error(), "pull " + core::shorten(reference, 160));
-  co_return co_await engine_.inspect_image(reference);
-}
-
-template <class Request>
-ContainerSpec DockerSandbox::spec_of(Role role, std::string image_id, const Request& request) const {
-  ContainerSpec spec;
-  spec.role = role;
-  spec.image_id = std::move(image_id);
-  spec.job_id = request.job_id;
-  spec.request_id = request.request_id;
-  spec.attempt = request.attempt;
-  if constexpr (requires { request.bridge_network; }) spec.bridge_network = request.bridge_network;
-  spec.limits = request.limits;
-  spec.oci_runtime = options_.oci_runtime;
-  spec.cgroup_parent = options_.cgroup_parent;
-  return spec;
 }
 
 DiskLimits DockerSandbox::disk_limits() const {
@@ -450,90 +299,6 @@ awaitable<void> DockerSandbox::discard(LiveContainer live) {
   if (!live.id.empty()) co_await containers_.discard(std::move(live.id));
 }
 
-awaitable<Result<PrepareResult>> DockerSandbox::prepare(PrepareRequest request, OutputSink sink) {
-  const auto running = activity_.begin();
-  auto key = prepared_key(request, profile_.init_sha256);
-  const auto turn = co_await prepared_.turn(key);
-  if (!turn) co_return cancelled_error();
-  // Only from here on does the time count: it is this job's own.
-  const auto limit = request.deps.timeout + request.overhead + 2 * options_.timeouts.commit;
-  auto preparing = find_or_make_prepared(std::move(request), std::move(key), std::move(sink));
-  co_return co_await core::with_deadline(std::move(preparing), limit, "test_deps");
-}
-
-awaitable<Result<PrepareResult>> DockerSandbox::find_or_make_prepared(PrepareRequest request, std::string key,
-                                                                      OutputSink sink) {
-  SKILL_VERIFIER_CO_TRY(auto hit, co_await prepared_.find(key));
-  if (!hit) co_return co_await make_prepared(std::move(request), std::move(key), std::move(sink));
-  PrepareResult result;
-  result.run.exit_code = 0;
-  result.image_id = std::move(hit->id);
-  result.lease = std::move(hit->lease);
-  result.cached = true;
-  co_return result;
-}
-
-awaitable<Result<PrepareResult>> DockerSandbox::make_prepared(PrepareRequest request, std::string key,
-                                                              OutputSink sink) {
-  SKILL_VERIFIER_CO_TRY(const auto base_id, co_await derived_->get(request.image));
-  Job job;
-  job.spec = spec_of(Role::prepare, base_id, request);
-  job.conversation = conversation_of(request.deps, request.image, request.limits);
-  job.conversation.timeout = std::max(request.deps.timeout, kShortestTimeout);
-  job.conversation.mode = init::Mode::prepare;
-  job.conversation.pack = std::move(request.pack);
-  job.disk = disk_limits();
-  job.conversation.sink = std::move(sink);
-  auto ran = co_await runner_.run(std::move(job));
-  if (!ran.result) {
-    if (ran.result.error().id == "image_missing") derived_->forget(request.image.id);
-    co_await discard(std::move(ran.live));
-    co_return as_lost(ran.result.error());
-  }
-  PrepareResult result;
-  result.run = std::move(*ran.result);
-  if (result.run.outcome != Outcome::exited || result.run.exit_code != 0) {
-    co_await discard(std::move(ran.live));
-    co_return result;
-  }
-  auto kept = co_await keep_prepared(ran.live.id, base_id, std::move(key));
-  co_await discard(std::move(ran.live));
-  if (!kept) co_return core::with_context(as_lost(kept.error()), "keep the prepared image");
-  result.image_id = std::move(kept->first);
-  result.lease = std::move(kept->second);
-  co_return result;
-}
-
-awaitable<Result<std::pair<std::string, LruIndex::Lease>>> DockerSandbox::keep_prepared(std::string container,
-                                                                                        std::string base_id,
-                                                                                        std::string key) {
-  SKILL_VERIFIER_CO_TRY_VOID(co_await engine_.wait_not_running(container, kEndLimit));
-  DiskMeter meter(engine_, disk_limits());
-  SKILL_VERIFIER_CO_TRY(const auto written, co_await meter.check(container));
-  // test_deps ran as root beside init's own file.
-  SKILL_VERIFIER_CO_TRY_VOID(co_await derived_->install_init(container));
-  auto committing = commit_prepared(std::move(container), key);
-  SKILL_VERIFIER_CO_TRY(auto image_id, co_await uninterrupted(std::move(committing)));
-  const auto whole = co_await engine_.inspect_image(image_id);
-  const auto base = co_await engine_.inspect_image(std::move(base_id));
-  LruIndex::Item item{std::move(key), image_id, written};
-  if (whole && base) item.bytes = whole->size - std::min(whole->size, base->size);
-  auto lease = co_await prepared_.keep(std::move(item));
-  co_return std::pair(std::move(image_id), std::move(lease));
-}
-
-awaitable<Result<std::string>> DockerSandbox::commit_prepared(std::string container, std::string key) {
-  ImageLabels labels;
-  labels.instance = options_.instance;
-  labels.kind = kPreparedKind;
-  labels.key = std::move(key);
-  labels.init_sha256 = profile_.init_sha256;
-  CommitRequest commit;
-  commit.container_id = std::move(container);
-  commit.config_json = commit_config(labels);
-  co_return co_await engine_.commit_container(std::move(commit));
-}
-
 awaitable<Result<void>> DockerSandbox::check() {
   co_return co_await engine_.ping();
 }
@@ -571,8 +336,6 @@ awaitable<void> DockerSandbox::remove_images(std::string instance) {
     }
   }
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Sandbox>> make_docker_sandbox(core::asio::any_io_executor executor, core::WorkPool& pool,
                                                      DockerSandboxOptions options) {

@@ -155,7 +155,8 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   outcome.verdict = to_string(judgement.verdict);
   outcome.result_hash = hash;
   // A statement with somebody's nonce in it is an answer to them alone.
-  if (!request.nonce && is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
+  if (!request.nonce && !attestation->refuted &&
+      is_repeatable(plan, *evidence, attestation->quote.has_value(), quoter_ != nullptr))
     outcome.cache_key =
         cache_key(stored.skill_id, request, plan, evidence->image, sandbox_.profile(), options_).value_or("");
   metrics_.judged(judgement.verdict);
@@ -180,8 +181,11 @@ core::awaitable<Result<void>> JobRunner::examine(EntryPtr entry, OrderPtr order,
     if (!examined && is_our_fault(examined.error())) co_return examined.error();
     log_examined(entry->log, *plan, examined);
   }
-  const auto allows = evidence.checks ? evidence.checks->allows : std::vector<std::string>();
-  evidence.sandbox_checks = judge_sandbox(*plan, examined, *options_.sandbox_checks, allows);
+  auto allows = evidence.checks ? evidence.checks->allows : std::vector<std::string>();
+  // What ninety commands wrote is read through: not between the answers to clients.
+  auto work = [planned = std::move(*plan), ran = std::move(examined), profile = *options_.sandbox_checks,
+               allowed = std::move(allows)] { return judge_sandbox(planned, ran, profile, allowed); };
+  evidence.sandbox_checks = co_await core::run_on(pool_, std::move(work));
   entry->watch.lap(&JobTiming::examined);
   co_return Result<void>{};
 }
@@ -319,6 +323,7 @@ core::awaitable<Result<void>> JobRunner::appraise(EntryPtr entry, Attestation& a
   if (appraised) {
     quote.tee_type = appraised->tee_type.value_or("");
     attestation.note = appraised->note;
+    attestation.refuted = appraised->refuted;
     if (!appraised->note.empty()) entry->log.heading(core::shorten(appraised->note, 400));
   }
   if (options_.attestation_required && quote.tee_type == attest::kTeeSimulated)

@@ -64,6 +64,7 @@ class JobRunner {
     std::optional<attest::Quote> quote;
     std::string note;
     KeptCollateral collateral;  ///< null: none
+    bool refuted = false;       ///< the quote turned out to be none
   };
   core::awaitable<Result<void>> appraise(EntryPtr entry, Attestation& attestation);
   core::awaitable<Result<Attestation>> attest_result(EntryPtr entry, std::string result_hash);

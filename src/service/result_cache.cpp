@@ -94,6 +94,12 @@ Result<void> check_cached(const store::Job& job, const std::string& tree_digest,
   return quote.empty() ? Result<void>() : check_quote(job, quote, hash);
 }
 
+bool ran_in(const store::Job& job, const std::optional<sandbox::Image>& toolbox) {
+  const auto result = core::parse_json(job.result);
+  const std::string id = result ? text_at(*result, "/result/checks/sandbox/imageId") : std::string();
+  return id.empty() || (toolbox && toolbox->id == id);
+}
+
 bool failed_too_long_ago(const store::Job& job, core::Time now, const ServiceOptions& options) {
   const auto result = core::parse_json(job.result);
   const bool failed = result && result->value("verdict", "") == "failed";

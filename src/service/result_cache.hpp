@@ -29,6 +29,9 @@ bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, b
 Result<void> check_cached(const store::Job& job, const std::string& tree_digest, bool wants_quote,
                           bool wants_real_quote);
 
+/// Whether its checks in the sandbox, if any were run there, ran in this image of the toolbox.
+bool ran_in(const store::Job& job, const std::optional<sandbox::Image>& toolbox);
+
 /// Whether it is a `failed` one that is older than those are repeated.
 bool failed_too_long_ago(const store::Job& job, core::Time now, const ServiceOptions& options);
 

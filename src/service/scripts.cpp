@@ -164,16 +164,24 @@ std::vector<Script> find_entries(const skill::FileView& files, const skill::Mani
   if (manifest.entrypoint)
     named.emplace(manifest.entrypoint->starts_with("./") ? manifest.entrypoint->substr(2) : *manifest.entrypoint);
   add_bins(files, named);
+  std::set<std::string_view> paths;
+  std::size_t longest = 0;
+  for (const auto& script : scripts) {
+    paths.insert(script.path);
+    longest = std::max(longest, script.path.size());
+  }
   const auto text = files.read(manifest.file);
   const auto words = text ? code_words(*text) : std::vector<std::string_view>();
-  const auto is_named = [&](const Script& script) {
-    if (named.contains(script.path)) return true;
-    const auto suffix = "/" + script.path;
-    return std::ranges::any_of(words,
-                               [&](std::string_view word) { return word == script.path || word.ends_with(suffix); });
-  };
+  for (std::string_view word : words) {
+    // A word may end with a script's path, as `{baseDir}/run.sh` does. What stands further in front cannot matter.
+    if (word.size() > longest + 1) word.remove_prefix(word.size() - longest - 1);
+    if (paths.contains(word)) named.emplace(word);
+    for (auto slash = word.find('/'); slash != std::string_view::npos; slash = word.find('/', slash + 1))
+      if (const auto rest = word.substr(slash + 1); paths.contains(rest)) named.emplace(rest);
+  }
   std::vector<Script> entries;
-  std::ranges::copy_if(scripts, std::back_inserter(entries), is_named);
+  std::ranges::copy_if(scripts, std::back_inserter(entries),
+                       [&](const Script& script) { return named.contains(script.path); });
   return entries;
 }
 

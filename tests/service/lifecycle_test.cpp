@@ -254,6 +254,9 @@ class BrokenSandbox final : public sandbox::Sandbox {
     throw std::runtime_error("a secret detail");
   }
   core::awaitable<Result<std::vector<sandbox::Image>>> images() override { throw std::runtime_error("unused"); }
+  core::awaitable<Result<std::optional<sandbox::Image>>> present(std::string) override {
+    throw std::runtime_error("unused");
+  }
   core::awaitable<Result<sandbox::PrepareResult>> prepare(sandbox::PrepareRequest, sandbox::OutputSink) override {
     throw std::runtime_error("unused");
   }

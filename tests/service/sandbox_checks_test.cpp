@@ -67,6 +67,29 @@ TEST_F(SandboxChecksTest, AreMadeForASkillWithoutATest) {
   EXPECT_THAT(log_of(job.id), HasSubstr("run.sh --help"));
 }
 
+class RepeatedSandboxChecksTest : public SandboxChecksTest {
+ protected:
+  void SetUp() override {
+    options_.cache = true;
+    move_toolbox('7');
+    SandboxChecksTest::SetUp();
+  }
+  void move_toolbox(char digit) {
+    const sandbox::Image image{"toolbox:1", "sha256:" + std::string(64, digit), {}};
+    sandbox_.known.insert_or_assign("toolbox:1", image);
+  }
+};
+
+TEST_F(RepeatedSandboxChecksTest, OnlyWhereTheToolboxIsTheSameImage) {
+  const auto first = verify("");
+  EXPECT_EQ(verify("").original, first.id);
+  move_toolbox('8');
+  EXPECT_EQ(verify("").original, "");
+  sandbox_.known.erase("toolbox:1");
+  EXPECT_EQ(verify("").original, "");
+  EXPECT_EQ(verify("", false).original, "") << "another package";
+}
+
 TEST_F(SandboxChecksTest, StandInTheStatement) {
   const auto job = verify("");
   const auto statement = parse(job.statement);

@@ -103,6 +103,12 @@ class FakeSandbox final : public sandbox::Sandbox {
     co_return image;
   }
 
+  core::awaitable<Result<std::optional<sandbox::Image>>> present(std::string reference) override {
+    if (check_error) co_return *check_error;
+    const auto found = known.find(reference);
+    if (found == known.end() || !found->second) co_return std::optional<sandbox::Image>();
+    co_return std::optional(*found->second);
+  }
   core::awaitable<Result<std::vector<sandbox::Image>>> images() override {
     if (check_error) co_return *check_error;
     std::vector<sandbox::Image> present;

@@ -211,6 +211,9 @@ class Sandbox {
   virtual awaitable<Result<Image>> resolve(std::string reference, std::function<void(std::string_view)> progress) = 0;
   /// Those of the allow-listed references whose image the engine has now, by reference. Nothing is pulled.
   virtual awaitable<Result<std::vector<Image>>> images() = 0;
+  /// What one of them, or the toolbox's reference, stands for now; absent where it stands for nothing. Nothing is
+  /// pulled.
+  virtual awaitable<Result<std::optional<Image>>> present(std::string reference) = 0;
   virtual awaitable<Result<PrepareResult>> prepare(PrepareRequest request, OutputSink sink) = 0;
   /// Runs one command on one package in a container of its own, and removes the container. Cancelling the coroutine
   /// kills the container and gives `cancelled`.
