@@ -66,6 +66,23 @@ void make_appraiser(Wiring& wiring, const Config& config) {
       std::make_unique<attest::Appraiser>(wiring.pool, wiring.clock, *wiring.collateral, !config.pccs.empty());
 }
 
+/// A line for each job: whoever looks for one finds it by its id, however it went.
+decltype(service::ServiceOptions::on_removed) audit_removals(auth::AuditLog& audit, const core::Clock& clock) {
+  return [&audit, &clock](const std::vector<std::string>& ids, const std::string& why) {
+    std::vector<auth::AuditRecord> records;
+    for (const std::string& id : ids) {
+      auth::AuditRecord record;
+      record.time = clock.now();
+      record.action = "job.delete";
+      record.outcome = "accepted";
+      record.job_id = id;
+      record.detail = "retention: " + why;
+      records.push_back(std::move(record));
+    }
+    return audit.record(std::move(records));
+  };
+}
+
 Result<void> make_access(Wiring& wiring, Config& config) {
   SKILL_VERIFIER_TRY(auto keys, store::open_key_store(config.data_dir));
   auth::KeyRingOptions options;
@@ -77,6 +94,7 @@ Result<void> make_access(Wiring& wiring, Config& config) {
     return key && key->concurrency ? *key->concurrency : most;
   };
   SKILL_VERIFIER_TRY(wiring.audit, open_audit_log(config));
+  if (wiring.audit) config.service.on_removed = audit_removals(*wiring.audit, wiring.clock);
   return {};
 }
 

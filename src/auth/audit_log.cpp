@@ -64,12 +64,18 @@ Result<std::unique_ptr<AuditLog>> AuditLog::open(std::filesystem::path file, Aud
 }
 
 Result<void> AuditLog::write(const AuditRecord& record) {
-  const std::string line = to_line(record);
+  return write(std::span(&record, 1));
+}
+
+Result<void> AuditLog::write(std::span<const AuditRecord> records) {
+  std::string lines;
+  for (const AuditRecord& record : records)
+    lines += to_line(record);
   const std::lock_guard lock(mutex_);
-  const ssize_t written = ::write(descriptor_, line.data(), line.size());
+  const ssize_t written = ::write(descriptor_, lines.data(), lines.size());
   if (written < 0) return failure("written", errno);
   // Half a line would take the next one with it.
-  if (static_cast<std::size_t>(written) != line.size()) {
+  if (static_cast<std::size_t>(written) != lines.size()) {
     if (::write(descriptor_, "\n", 1) != 1) return failure("written", errno);
     return failure("written", ENOSPC);
   }
@@ -78,9 +84,18 @@ Result<void> AuditLog::write(const AuditRecord& record) {
 }
 
 core::awaitable<void> AuditLog::record(AuditRecord record) {
-  auto work = [this, record] { return write(record); };
+  std::vector<AuditRecord> one;
+  one.push_back(std::move(record));
+  co_await this->record(std::move(one));
+}
+
+core::awaitable<void> AuditLog::record(std::vector<AuditRecord> records) {
+  const auto shared = std::make_shared<const std::vector<AuditRecord>>(std::move(records));
+  auto work = [this, shared] { return write(*shared); };
   const auto written = co_await core::run_on(thread_, std::move(work));
-  if (!written) log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
+  if (written) co_return;
+  for (const AuditRecord& record : *shared)
+    log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
 }
 
 Result<void> AuditLog::reopen() {

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <utility>
 
 #include "service/service_impl.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -19,25 +20,37 @@ awaitable<void> Service::Impl::tidy() {
 }
 
 awaitable<void> Service::Impl::expire_old_jobs() {
-  auto removed = co_await store.expire(clock.now() - options.retention);
-  if (!removed)
-    log::error("old jobs not removed", {{"code", removed.error().id}, {"message", removed.error().message}});
-  else if (*removed > 0)
-    log::info("old jobs removed", {{"jobs", *removed}});
+  auto next = [this, time = clock.now() - options.retention] { return store.expire(time); };
+  [[maybe_unused]] const bool done = co_await remove_jobs(std::move(next), "age");
 }
 
 awaitable<void> Service::Impl::trim_jobs() {
   if (options.retention_jobs != 0 || options.retention_bytes != 0) {
-    const auto removed = co_await store.trim(options.retention_jobs, options.retention_bytes);
-    if (!removed) {
-      log::error("jobs not trimmed", {{"code", removed.error().id}, {"message", removed.error().message}});
-      co_return;
-    }
-    if (*removed > 0) log::info("oldest jobs removed", {{"jobs", *removed}});
+    auto next = [this, jobs = options.retention_jobs, bytes = options.retention_bytes] {
+      return store.trim(jobs, bytes);
+    };
+    const bool done = co_await remove_jobs(std::move(next), "number or size");
+    if (!done) co_return;
   }
   const auto vacuumed = co_await store.vacuum();
   if (!vacuumed)
     log::warn("store not vacuumed", {{"code", vacuumed.error().id}, {"message", vacuumed.error().message}});
+}
+
+/// Each portion is told of before the next one goes: a program that is killed leaves no more than one untold.
+awaitable<bool> Service::Impl::remove_jobs(NextPortion next, std::string why) {
+  std::size_t total = 0;
+  Result<std::vector<std::string>> removed = std::vector<std::string>();
+  do {
+    removed = co_await next();
+    if (!removed) break;
+    total += removed->size();
+    if (!removed->empty() && options.on_removed) co_await options.on_removed(*removed, why);
+  } while (!removed->empty());
+  if (total > 0) log::info("jobs removed", {{"jobs", total}, {"by", why}});
+  if (!removed)
+    log::error("jobs not removed", {{"by", why}, {"code", removed.error().id}, {"message", removed.error().message}});
+  co_return removed.has_value();
 }
 
 /// A clock that was set forward makes every job look old. Time is measured against one that nobody sets; after a jump

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "service/job_runner.hpp"
 #include "service/known_packages.hpp"
@@ -58,6 +61,8 @@ struct Service::Impl {
   core::awaitable<void> tidy_regularly();
   core::awaitable<void> expire_old_jobs();
   core::awaitable<void> trim_jobs();
+  using NextPortion = std::function<core::awaitable<Result<std::vector<std::string>>>()>;
+  core::awaitable<bool> remove_jobs(NextPortion next, std::string why);
   bool clock_is_steady();
   core::awaitable<void> check_dependencies();
 

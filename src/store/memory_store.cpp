@@ -47,6 +47,9 @@ JobSummary summary_of(const Job& job) {
           job.completed_at, job.skill_id, job.owner, job.is_private};
 }
 
+/// Jobs that one call of `expire` or `trim` removes, as in the other store.
+constexpr std::size_t kPortion = 256;
+
 class MemoryStore final : public JobStore {
  public:
   MemoryStore(const fs::path& parent, OutboxRules rules)
@@ -205,26 +208,25 @@ class MemoryStore final : public JobStore {
     co_return found;
   }
 
-  awaitable<Result<std::uint64_t>> expire(Time time) override {
+  awaitable<Result<std::vector<std::string>>> expire(Time time) override {
     std::vector<std::uint64_t> old;
     for (const auto& [sequence, job] : jobs_)
-      if (job.completed_at && *job.completed_at < time) old.push_back(sequence);
-    for (const std::uint64_t sequence : old)
-      forget(sequence);
-    co_return old.size();
+      if (job.completed_at && *job.completed_at < time && old.size() < kPortion) old.push_back(sequence);
+    co_return forget_all(old);
   }
 
   /// What memory holds is not measured: only the number counts.
-  awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t /*bytes*/) override {
+  awaitable<Result<std::vector<std::string>>> trim(std::uint64_t jobs, std::uint64_t /*bytes*/) override {
     std::vector<std::pair<Time, std::uint64_t>> ended;
     for (const auto& [sequence, job] : jobs_)
       if (job.completed_at) ended.emplace_back(*job.completed_at, sequence);
-    if (jobs == 0 || ended.size() <= jobs) co_return std::uint64_t{0};
+    std::vector<std::uint64_t> old;
+    if (jobs == 0 || ended.size() <= jobs) co_return forget_all(old);
     std::ranges::sort(ended);
-    ended.resize(ended.size() - jobs);
+    ended.resize(std::min(ended.size() - jobs, kPortion));
     for (const auto& [time, sequence] : ended)
-      forget(sequence);
-    co_return ended.size();
+      old.push_back(sequence);
+    co_return forget_all(old);
   }
 
   awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {
@@ -320,6 +322,15 @@ class MemoryStore final : public JobStore {
     ++counts_[to];
     job.state = to;
     return {};
+  }
+
+  std::vector<std::string> forget_all(const std::vector<std::uint64_t>& sequences) {
+    std::vector<std::string> ids;
+    for (const std::uint64_t sequence : sequences) {
+      ids.push_back(jobs_.at(sequence).id);
+      forget(sequence);
+    }
+    return ids;
   }
 
   void forget(std::uint64_t sequence) {

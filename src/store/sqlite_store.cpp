@@ -156,19 +156,35 @@ Result<void> reconcile(Database& database, const StoreFiles& files, const Outbox
 /// Pages that stay in the file for the next jobs: 1 MiB.
 constexpr std::int64_t kFreePagesKept = 256;
 
+using Ids = std::vector<std::string>;
+
+Result<Ids> read_ids(Query& query) {
+  Ids ids;
+  while (true) {
+    SKILL_VERIFIER_TRY(const bool row, query.step());
+    if (!row) return ids;
+    ids.push_back(query.text(0));
+  }
+}
+
+Result<Ids> expire_jobs(Database& database, Time time) {
+  Query rows(database, sql::kExpire);
+  rows.bind(to_column(time));
+  return read_ids(rows);
+}
+
 /// One portion. Sizes are those of whole pages, so that the last job that has to go may be a few too many.
-Result<void> trim_jobs(Database& database, std::uint64_t jobs, std::uint64_t bytes, std::int64_t& removed) {
+Result<Ids> trim_jobs(Database& database, std::uint64_t jobs, std::uint64_t bytes) {
   constexpr std::int64_t kPortion = 256, kPortionBySize = 16;
   SKILL_VERIFIER_TRY(const auto final_jobs, read_number(database, sql::kFinalJobs));
   SKILL_VERIFIER_TRY(const auto used, read_number(database, sql::kUsedBytes));
   std::int64_t portion = 0;
   if (jobs != 0) portion = std::clamp<std::int64_t>(final_jobs - to_column(std::optional(jobs)), 0, kPortion);
   if (portion == 0 && bytes != 0 && used > to_column(std::optional(bytes))) portion = kPortionBySize;
-  if (portion == 0) return {};
-  Query row(database, sql::kTrim);
-  if (auto done = row.bind(portion).run(); !done) return done;
-  removed = database.changes();
-  return {};
+  if (portion == 0) return Ids();
+  Query rows(database, sql::kTrim);
+  rows.bind(portion);
+  return read_ids(rows);
 }
 
 class SqliteStore final : public JobStore {
@@ -350,35 +366,14 @@ class SqliteStore final : public JobStore {
     co_return std::move(*jobs);
   }
 
-  awaitable<Result<std::uint64_t>> expire(Time time) override {
-    std::uint64_t total = 0;
-    while (true) {
-      auto removed = std::make_shared<std::int64_t>(0);
-      Change change;
-      change.apply = [time, removed](Database& database) -> Result<void> {
-        Query row(database, sql::kExpire);
-        if (auto done = row.bind(to_column(time)).run(); !done) return done;
-        *removed = database.changes();
-        return {};
-      };
-      auto done = co_await write(std::move(change));
-      if (!done) co_return done.error();
-      if (*removed == 0) co_return total;
-      total += static_cast<std::uint64_t>(*removed);
-    }
+  awaitable<Result<Ids>> expire(Time time) override {
+    auto change = [time](Database& database) { return expire_jobs(database, time); };
+    co_return co_await remove_portion(std::move(change));
   }
 
-  awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t bytes) override {
-    std::uint64_t total = 0;
-    while (true) {
-      auto removed = std::make_shared<std::int64_t>(0);
-      Change change;
-      change.apply = [jobs, bytes, removed](Database& database) { return trim_jobs(database, jobs, bytes, *removed); };
-      auto done = co_await write(std::move(change));
-      if (!done) co_return done.error();
-      if (*removed == 0) co_return total;
-      total += static_cast<std::uint64_t>(*removed);
-    }
+  awaitable<Result<Ids>> trim(std::uint64_t jobs, std::uint64_t bytes) override {
+    auto change = [jobs, bytes](Database& database) { return trim_jobs(database, jobs, bytes); };
+    co_return co_await remove_portion(std::move(change));
   }
 
   awaitable<Result<void>> vacuum() override {
@@ -436,6 +431,17 @@ class SqliteStore final : public JobStore {
   void write_metrics(core::MetricsText& out) const override { metrics_.write(out); }
 
  private:
+  awaitable<Result<Ids>> remove_portion(std::function<Result<Ids>(Database&)> remove) {
+    auto removed = std::make_shared<Ids>();
+    Change change;
+    change.apply = [remove = std::move(remove), removed](Database& database) -> Result<void> {
+      SKILL_VERIFIER_TRY(*removed, remove(database));
+      return {};
+    };
+    auto done = co_await write(std::move(change));
+    if (!done) co_return done.error();
+    co_return std::move(*removed);
+  }
   awaitable<Result<void>> write(Change change) {
     const auto begun = std::chrono::steady_clock::now();
     auto written = co_await writer_.run(std::move(change));

@@ -63,13 +63,13 @@ inline constexpr const char* kFinishDocuments =
 inline constexpr const char* kRemove = "DELETE FROM jobs WHERE sequence = ?";
 // In portions, so that a long-forgotten heap of jobs does not hold up everybody else's commits.
 inline constexpr const char* kExpire =
-    "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at < ? LIMIT 256)";
+    "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at < ? LIMIT 256) RETURNING id";
 
 inline constexpr const char* kFinalJobs =
     "SELECT sum(jobs) FROM counts WHERE state IN ('completed', 'failed', 'cancelled')";
 inline constexpr const char* kTrim =
     "DELETE FROM jobs WHERE sequence IN (SELECT sequence FROM jobs WHERE completed_at IS NOT NULL"
-    " ORDER BY completed_at, sequence LIMIT ?)";
+    " ORDER BY completed_at, sequence LIMIT ?) RETURNING id";
 inline constexpr const char* kUsedBytes =
     "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
 inline constexpr const char* kFreePages = "SELECT freelist_count FROM pragma_freelist_count";

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/json.hpp"
+#include "support/await.hpp"
 
 namespace skill_verifier::auth {
 namespace {
@@ -81,6 +82,14 @@ TEST_F(AuditLogTest, AppendsAndIsForItsOwnerOnly) {
   struct stat status{};
   ASSERT_EQ(::stat((directory_ / "audit").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(AuditLogTest, SeveralRecordsAreALineEach) {
+  const auto log = AuditLog::open(directory_ / "audit", AuditSync::always);
+  ASSERT_TRUE(log);
+  const std::vector<AuditRecord> records{record("a"), record("b")};
+  test::await((*log)->record(records));
+  EXPECT_THAT(lines("audit"), testing::ElementsAre(testing::HasSubstr("\"a\""), testing::HasSubstr("\"b\"")));
 }
 
 TEST_F(AuditLogTest, WritersShareAFileLineByLine) {

@@ -108,6 +108,32 @@ TEST_F(Keys, APrivateJobIsItsOwnersAlsoAfterARestart) {
                                             "job.delete refused", "job.delete accepted"));
 }
 
+TEST_F(Keys, WhatTheRetentionRemovesIsInTheAuditLog) {
+  Daemon daemon("retention_jobs: 1\nchecks: {sandbox: false}\npool: {max: 0}\n");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    const Answer submitted = submit(daemon, {}, {{"fresh", true}});
+    ASSERT_EQ(submitted.status, 202) << submitted.body;
+    ids.push_back(submitted.json()["jobId"]);
+    ASSERT_EQ(daemon.curl("/verify/" + ids.back() + "?wait=60").json()["status"], "completed");
+  }
+  ASSERT_EQ(daemon.stop(), 0);
+  daemon.start();
+  EXPECT_EQ(status(daemon, "/verify/" + ids[0]), 404);
+  EXPECT_EQ(status(daemon, "/verify/" + ids[2]), 200);
+
+  std::ifstream in(daemon.data_dir() / "audit.jsonl");
+  std::vector<std::string> removed;
+  for (std::string line; std::getline(in, line);) {
+    const Json record = Json::parse(line);
+    if (record["action"] != "job.delete") continue;
+    EXPECT_EQ(record["detail"], "retention: number or size");
+    EXPECT_FALSE(record.contains("requestId"));
+    removed.push_back(record["jobId"]);
+  }
+  EXPECT_THAT(removed, testing::UnorderedElementsAre(ids[0], ids[1]));
+}
+
 TEST_F(Keys, AreMadeBeforeTheFirstStart) {
   const TempDir work;
   const std::string data = (work.path() / "data").string();

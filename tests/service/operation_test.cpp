@@ -44,6 +44,28 @@ TEST_F(OperationTest, TheOldestJobsGoWhenThereAreTooMany) {
     EXPECT_EQ(await(service_->find(ids[i])).has_value(), i >= 2) << i;
 }
 
+TEST_F(OperationTest, SaysWhichJobsTheRetentionRemoved) {
+  std::vector<std::string> told;
+  options_.on_removed = [&told](const std::vector<std::string>& ids, const std::string& why) -> awaitable<void> {
+    for (const auto& id : ids)
+      told.push_back(why + " " + id);
+    co_return;
+  };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) {
+    ids.push_back(submit().id);
+    wait(ids.back());
+    clock_.advance(std::chrono::minutes(1));
+  }
+  options_.retention = std::chrono::seconds(200);
+  options_.retention_jobs = 2;
+  restart();
+  EXPECT_THAT(told, testing::ElementsAre("age " + ids[0], "number or size " + ids[1]));
+  told.clear();
+  restart();
+  EXPECT_THAT(told, testing::IsEmpty()) << "what went before is not told again";
+}
+
 TEST_F(OperationTest, JobsWaitForAnEngineThatIsAwayAndLoseNoAttempt) {
   options_.attempts = 1;
   options_.retry_backoff = std::chrono::milliseconds(1);

@@ -88,8 +88,8 @@ class FlakyStore final : public store::JobStore {
   }
   core::awaitable<Result<void>> remove(std::string id) override { return inner_->remove(std::move(id)); }
   core::awaitable<Result<std::vector<store::JobSummary>>> recover() override { return inner_->recover(); }
-  core::awaitable<Result<std::uint64_t>> expire(core::Time time) override { return inner_->expire(time); }
-  core::awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t bytes) override {
+  core::awaitable<Result<std::vector<std::string>>> expire(core::Time time) override { return inner_->expire(time); }
+  core::awaitable<Result<std::vector<std::string>>> trim(std::uint64_t jobs, std::uint64_t bytes) override {
     return inner_->trim(jobs, bytes);
   }
   core::awaitable<Result<std::set<std::string>>> collaterals_in_use(std::vector<std::string> digests) override {

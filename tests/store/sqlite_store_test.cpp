@@ -391,10 +391,15 @@ TEST_F(SqliteStoreTest, TrimKeepsTheDatabaseWithinItsSizeAndVacuumGivesTheSpaceB
   reopen();  // everything is in the file now
   const auto before = size();
   ASSERT_GT(before, 8'000'000u);
-  const auto removed = await(io_, store_->trim(0, 4'000'000));
-  ASSERT_TRUE(removed);
-  EXPECT_GE(*removed, 16u);
-  EXPECT_LT(*removed, 40u);
+  std::vector<std::string> removed;
+  while (true) {
+    const auto ids = await(io_, store_->trim(0, 4'000'000));
+    ASSERT_TRUE(ids);
+    if (ids->empty()) break;
+    removed.insert(removed.end(), ids->begin(), ids->end());
+  }
+  EXPECT_GE(removed.size(), 16u);
+  EXPECT_LT(removed.size(), 40u);
   EXPECT_FALSE(await(io_, store_->find(ids.front())));
   EXPECT_TRUE(await(io_, store_->find(ids.back()))) << "the young ones stay";
   ASSERT_TRUE(await(io_, store_->vacuum()));

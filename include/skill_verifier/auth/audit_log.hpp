@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/clock.hpp"
@@ -21,7 +23,7 @@ struct AuditRecord {
   std::string key_id;   ///< whose key asked; for `key.…` the key that was changed
   std::string address;  ///< of the client; empty for the command line
   std::string job_id;
-  std::string detail;
+  std::string detail;  ///< of a `job.delete` without a request: `retention: ` and what asked for it
 };
 /// One JSON object and a line feed. Whatever the members hold, there is no other line feed in it, and no member is
 /// longer than 200 bytes.
@@ -44,8 +46,11 @@ class AuditLog {
 
   /// Blocking, from any thread. Errors: unavailable `audit_failed`.
   Result<void> write(const AuditRecord& record);
-  /// The same on a thread of its own; a failure is logged.
+  /// Several lines with one write and at most one flush.
+  Result<void> write(std::span<const AuditRecord> records);
+  /// The same on a thread of its own; records that could not be written are logged.
   core::awaitable<void> record(AuditRecord record);
+  core::awaitable<void> record(std::vector<AuditRecord> records);
   /// Goes on in the file that the name means now, after somebody has renamed the old one. When that fails the old file
   /// is kept. Blocking, from any thread. Errors: unavailable `audit_failed`.
   Result<void> reopen();

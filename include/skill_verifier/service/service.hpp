@@ -45,6 +45,8 @@ struct ServiceOptions {
   std::chrono::seconds retention{0};                       ///< final jobs older than this are removed; 0 = kept
   std::uint64_t retention_jobs = 0;                        ///< of more final jobs the oldest are removed; 0 = no limit
   std::uint64_t retention_bytes = 0;  ///< the same for what all jobs take in the store; 0 = no limit
+  /// Told which jobs the retention has removed, and whether by age or by number and size; at most 256 in one call.
+  std::function<awaitable<void>(std::vector<std::string> ids, std::string why)> on_removed;
   core::Duration retention_interval = std::chrono::seconds(60);  ///< how often that is looked at
   core::Duration jump_hold = std::chrono::hours(1);  ///< nothing is removed for so long after the clock was set
   bool cache = false;                                ///< an earlier verdict on the same thing is given again

@@ -176,11 +176,11 @@ class JobStore {
   virtual awaitable<Result<void>> remove(std::string id) = 0;
   /// All jobs to run, oldest first; jobs that an earlier life left running become pending first (their attempt counts).
   virtual awaitable<Result<std::vector<JobSummary>>> recover() = 0;
-  /// Removes final jobs that ended before `time`; gives their number.
-  virtual awaitable<Result<std::uint64_t>> expire(Time time) = 0;
-  /// Removes the final jobs that ended first until there are no more than `jobs` of them and all jobs together take no
-  /// more than `bytes` in the store; 0 = no limit. Gives their number.
-  virtual awaitable<Result<std::uint64_t>> trim(std::uint64_t jobs, std::uint64_t bytes) = 0;
+  /// Removes final jobs that ended before `time`, at most 256 in one call; gives their ids, none when none is left.
+  virtual awaitable<Result<std::vector<std::string>>> expire(Time time) = 0;
+  /// Removes the final jobs that ended first when there are more than `jobs` of them or all jobs together take more
+  /// than `bytes` in the store; 0 = no limit. At most 256 in one call; gives their ids, none when that is enough.
+  virtual awaitable<Result<std::vector<std::string>>> trim(std::uint64_t jobs, std::uint64_t bytes) = 0;
   /// Gives space that removed jobs have left back to the disk, a little at a time between other changes.
   virtual awaitable<Result<void>> vacuum() { co_return Result<void>{}; }
 
