@@ -23,7 +23,6 @@ constexpr std::uint64_t kMaxPage = 500;
 constexpr std::size_t kSmallAnswer = 128u << 10;
 constexpr std::size_t kDocumentsAtOnce = 8;
 constexpr std::size_t kLogPiece = 128u << 10;
-constexpr std::chrono::seconds kLogWait{15};  ///< between two looks at whether a followed log should end
 
 Response options_response(const PathMatch& match) {
   Response response;
@@ -51,15 +50,21 @@ struct LogFollower {
   Backend* backend;
   std::string id;
   service::LogPart part;
+  core::Duration beat;  ///< between two looks at whether the text should end
+  Recheck recheck;
 
   awaitable<Result<std::string>> next() {
     while (part.text.empty() && !part.done) {
       const bool ended = co_await core::cancelled();
       if (ended) co_return Error(Errc::cancelled, "the server stops, or the client has gone");
-      auto more = co_await backend->log(id, part.next_offset, kLogWait);
+      auto more = co_await backend->log(id, part.next_offset, beat);
       if (!more) co_return more.error();
       part = std::move(*more);
       shorten(part);
+      if (!recheck) continue;
+      const auto refusal = co_await recheck();
+      // A text has no place for a reason: what is cut short is seen to be.
+      if (refusal) co_return Error(Errc::rejected, refusal->code, refusal->detail);
     }
     co_return std::exchange(part.text, {});
   }
@@ -238,8 +243,10 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
   if (!timed) response.shared_body = cache_.find(id, JobCache::Clock::now());
   if (response.shared_body) co_return response;
   const auto epoch = cache_.epoch();
-  auto call = limit == core::Duration::zero() ? backend_.find(id) : backend_.wait(id, limit);
+  std::optional<Problem> refusal;
+  auto call = limit == core::Duration::zero() ? backend_.find(id) : wait_while_let_in(id, limit, request, refusal);
   const auto job = co_await std::move(call);
+  if (refusal) co_return refuse(*refusal, request);
   if (!job) co_return refuse_job(job.error(), id, request);
   const bool final = store::is_final(job->state) && !timed;
   const bool shared = final && !job->is_private;
@@ -250,6 +257,22 @@ awaitable<Response> Api::show_job(std::string id, Request& request) {
   if (shared) cache_.insert(id, *text, epoch, JobCache::Clock::now());
   response.shared_body = std::move(*text);
   co_return response;
+}
+
+awaitable<Result<store::Job>> Api::wait_while_let_in(std::string id, core::Duration limit, const Request& request,
+                                                     std::optional<Problem>& refusal) {
+  const Recheck recheck = gate_.recheck(request, auth::Operation::read);
+  if (!recheck) co_return co_await backend_.wait(id, limit);
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (true) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    auto job = co_await backend_.wait(id, std::clamp(left, core::Duration::zero(), options_.beat));
+    refusal = co_await recheck();
+    const bool over = left <= options_.beat || !job || store::is_final(job->state) || refusal;
+    if (over) co_return job;
+    const bool ended = co_await core::cancelled();
+    if (ended) co_return job;
+  }
 }
 
 Result<std::shared_ptr<const std::string>> Api::share(std::string text) {
@@ -301,7 +324,8 @@ awaitable<Response> Api::show_log(std::string id, Request& request) {
     co_return response;
   }
   shorten(*part);
-  const auto follower = std::make_shared<LogFollower>(LogFollower{&backend_, std::move(id), std::move(*part)});
+  const auto follower = std::make_shared<LogFollower>(LogFollower{
+      &backend_, std::move(id), std::move(*part), options_.beat, gate_.recheck(request, auth::Operation::read)});
   response.stream = [follower] { return follower->next(); };
   co_return response;
 }

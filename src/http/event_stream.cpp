@@ -3,17 +3,17 @@
 #include <fmt/core.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "http/answer.hpp"
 #include "http/api.hpp"
 #include "http/json_views.hpp"
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/core/json.hpp"
 
 namespace skill_verifier::http {
 namespace {
 
-/// Well below the idle limits of proxies and load balancers.
-constexpr std::chrono::seconds kHeartbeat{15};
 constexpr std::size_t kFramesSwept = 256;
 constexpr std::size_t kMaxId = 64;
 constexpr std::string_view kEnd = ".end";
@@ -24,6 +24,12 @@ std::string event_text(std::string_view name, const service::EventCursor& next, 
 
 std::shared_ptr<const std::string> text_of(const EventFramePtr& frame) {
   return {frame, &frame->text};
+}
+
+/// Without an id: whoever comes back with a key that is good goes on where this one was.
+std::shared_ptr<const std::string> closed_text(const Problem& why) {
+  const core::OrderedJson data{{"code", why.code}, {"reason", why.detail}};
+  return std::make_shared<const std::string>(fmt::format("event: closed\ndata: {}\n\n", core::dump_json(data)));
 }
 
 bool take_number(std::string_view& text, std::uint64_t& number) {
@@ -88,6 +94,11 @@ awaitable<Result<std::shared_ptr<const std::string>>> EventStream::next() {
   // A wait that was cut short looks like one in which nothing happened.
   const bool cut_short = co_await core::cancelled();
   if (*frame == nullptr && cut_short) co_return Error(Errc::cancelled, "the server stops, or the client has gone");
+  if (recheck_) {
+    const auto refusal = co_await recheck_();
+    if (refusal) ended_ = true;
+    if (refusal) co_return closed_text(*refusal);
+  }
   if (*frame == nullptr) co_return kBeat;
   cursor_ = (*frame)->next;
   ended_ = (*frame)->last;
@@ -97,7 +108,7 @@ awaitable<Result<std::shared_ptr<const std::string>>> EventStream::next() {
 awaitable<Result<EventFramePtr>> EventStream::next_frame() {
   const std::string place = id_ + "/" + event_id(cursor_, false);
   if (auto shared = frames_.find(place)) co_return shared;
-  auto part = co_await backend_.events(id_, cursor_, kHeartbeat);
+  auto part = co_await backend_.events(id_, cursor_, beat_);
   if (!part) co_return part.error();
   // Somebody at the same place may have been faster while this one waited.
   if (auto shared = frames_.find(place)) co_return shared;
@@ -153,7 +164,9 @@ awaitable<Response> Api::show_events(std::string id, Request& request) {
   if (from->last) co_return response;
   response.content_type = "text/event-stream";
   response.headers.emplace_back("X-Accel-Buffering", "no");
-  const auto stream = std::make_shared<EventStream>(backend_, frames_, std::move(id), std::move(from->cursor));
+  auto recheck = gate_.recheck(request, auth::Operation::read);
+  const auto stream = std::make_shared<EventStream>(backend_, frames_, std::move(id), std::move(from->cursor),
+                                                    options_.beat, std::move(recheck));
   response.shared_stream = [stream] { return stream->next(); };
   co_return response;
 }

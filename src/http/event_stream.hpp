@@ -5,6 +5,7 @@
 #include <string>
 
 #include "http/backend.hpp"
+#include "http/gate.hpp"
 
 namespace skill_verifier::http {
 
@@ -39,10 +40,18 @@ Result<LastEvent> parse_event_id(std::string_view text);
 /// The events of one job for one listener. Holds nothing but its place and the frame that is being sent.
 class EventStream {
  public:
-  EventStream(Backend& backend, EventFrames& frames, std::string id, service::EventCursor cursor)
-      : backend_(backend), frames_(frames), id_(std::move(id)), cursor_(std::move(cursor)) {}
+  /// After `beat` without an event the frame is a comment. `recheck` is asked before every frame.
+  EventStream(Backend& backend, EventFrames& frames, std::string id, service::EventCursor cursor, core::Duration beat,
+              Recheck recheck)
+      : backend_(backend),
+        frames_(frames),
+        id_(std::move(id)),
+        cursor_(std::move(cursor)),
+        beat_(beat),
+        recheck_(std::move(recheck)) {}
 
-  /// The next frame; null after the verdict, or when there will be none in this life of the service.
+  /// The next frame; null after the verdict, after the caller's key has ended (which an event `closed` says), or when
+  /// there will be none in this life of the service.
   awaitable<Result<std::shared_ptr<const std::string>>> next();
 
  private:
@@ -53,6 +62,8 @@ class EventStream {
   EventFrames& frames_;
   std::string id_;
   service::EventCursor cursor_;
+  core::Duration beat_;
+  Recheck recheck_;
   bool greeted_ = false;
   bool ended_ = false;
 };

@@ -61,6 +61,20 @@ std::string policy_of(const auth::Allowance& allowance) {
   return fmt::format("{};w={}", allowance.rate.count, allowance.rate.period.count());
 }
 
+Problem key_invalid(const Error& error) {
+  Problem problem(401, "key_invalid", error.message, error.hint);
+  problem.challenge = fmt::format("{}, error=\"invalid_token\"", kChallenge);
+  return problem;
+}
+
+Problem scope_missing(const auth::Scopes& scopes, auth::Operation operation) {
+  const std::string scope(to_string(auth::scope_of(operation)));
+  Problem problem(403, "scope_missing", fmt::format("the API key has the scopes {}, not {}", to_string(scopes), scope),
+                  "use a key with that scope");
+  problem.challenge = fmt::format("{}, error=\"insufficient_scope\", scope=\"{}\"", kChallenge, scope);
+  return problem;
+}
+
 bool listens_on_loopback(const std::string& address) {
   const auto parsed = auth::parse_address(address);
   return parsed && parsed->is_loopback();
@@ -131,9 +145,23 @@ awaitable<tl::expected<auth::Caller, Problem>> Gate::identify(const Request& req
   if (key.error().id != "key_invalid") co_return tl::unexpected(Problem(key.error()));
   // Guessing costs what asking costs.
   if (auto counted = count(caller, false, nullptr); !counted) co_return tl::unexpected(std::move(counted.error()));
-  Problem problem(401, "key_invalid", key.error().message, key.error().hint);
-  problem.challenge = fmt::format("{}, error=\"invalid_token\"", kChallenge);
-  co_return tl::unexpected(std::move(problem));
+  co_return tl::unexpected(key_invalid(key.error()));
+}
+
+Recheck Gate::recheck(const Request& request, auth::Operation operation) const {
+  if (!request.caller.key) return {};
+  auto credential = credential_of(request.head);
+  if (!credential) return {};
+  return [this, credential = std::move(*credential), operation] { return check_again(credential, operation); };
+}
+
+awaitable<std::optional<Problem>> Gate::check_again(std::string credential, auth::Operation operation) const {
+  const auto key = co_await options_.keys->authenticate(std::move(credential));
+  if (!key && key.error().code == Errc::cancelled) co_return std::nullopt;
+  if (!key) co_return key.error().id == "key_invalid" ? key_invalid(key.error()) : Problem(key.error());
+  if (auth::decide(options_.access, on_loopback_, operation, (*key)->scopes) == auth::Decision::allowed)
+    co_return std::nullopt;
+  co_return scope_missing((*key)->scopes, operation);
 }
 
 tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits, Fields* fields) {
@@ -165,20 +193,14 @@ tl::expected<void, Problem> Gate::admit(const auth::Caller& caller, auth::Operat
   const auto decision = auth::decide(options_.access, on_loopback_, operation, caller.scopes());
   const bool submits = operation == auth::Operation::submit && decision == auth::Decision::allowed;
   if (auto counted = count(caller, submits, &fields); !counted) return counted;
-  const std::string scope(to_string(auth::scope_of(operation)));
   if (decision == auth::Decision::needs_key) {
+    const std::string scope(to_string(auth::scope_of(operation)));
     Problem problem(401, "key_required", "this needs an API key with the scope " + scope,
                     "send it as Authorization: Bearer …, or X-API-Key");
     problem.challenge = kChallenge;
     return tl::unexpected(std::move(problem));
   }
-  if (decision == auth::Decision::needs_scope) {
-    Problem problem(403, "scope_missing",
-                    fmt::format("the API key has the scopes {}, not {}", to_string(caller.key->scopes), scope),
-                    "use a key with that scope");
-    problem.challenge = fmt::format("{}, error=\"insufficient_scope\", scope=\"{}\"", kChallenge, scope);
-    return tl::unexpected(std::move(problem));
-  }
+  if (decision == auth::Decision::needs_scope) return tl::unexpected(scope_missing(caller.key->scopes, operation));
   return {};
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "http/message.hpp"
+#include "http/problem.hpp"
 #include "http/router.hpp"
 #include "skill_verifier/http/server.hpp"
 
@@ -12,6 +15,10 @@ namespace skill_verifier::http {
 
 /// What a route does, for scopes and for counting.
 auth::Operation operation_of(Action action);
+
+/// Whether the caller of an answer that goes on would still be let in: nothing, or why not. Empty for a caller without
+/// a key, who has nothing that could end.
+using Recheck = std::function<awaitable<std::optional<Problem>>()>;
 
 /// Who may ask for what, and how often. One thread; `options` and what it points to outlive it.
 class Gate {
@@ -30,11 +37,15 @@ class Gate {
   /// Counts one more submission of a request that was admitted: each of a batch is one. 429 `quota_exceeded`.
   tl::expected<void, Problem> admit_another(const auth::Caller& caller);
 
+  /// Holds what the request carried as its key for as long as the answer goes on. The gate outlives it.
+  Recheck recheck(const Request& request, auth::Operation operation) const;
+
   bool may_cancel(const auth::Caller& caller, const store::JobAccess& job) const;
   /// Writes down what became of a request that submits or removes; nothing for others, or without an audit log.
   awaitable<void> audit(const Request& request, auth::Operation operation, const Response& response, core::Time now);
 
  private:
+  awaitable<std::optional<Problem>> check_again(std::string credential, auth::Operation operation) const;
   auth::Address address_of(const Request& request) const;
   tl::expected<void, Problem> count(const auth::Caller& caller, bool submits,
                                     std::vector<std::pair<std::string_view, std::string>>* fields);

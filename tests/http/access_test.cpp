@@ -51,7 +51,8 @@ class AccessTest : public testing::Test {
   void start() { server_ = std::make_unique<TestServer>(options_); }
   std::uint16_t port() const { return server_->port(); }
 
-  std::string make_key(const std::string& scopes, const std::string& rate = {}, const std::string& quota = {}) {
+  std::string make_key(const std::string& scopes, const std::string& rate = {}, const std::string& quota = {},
+                       std::optional<core::Time> expires_at = std::nullopt) {
     const auth::Token token = auth::new_token(core::random_hex(8));
     store::KeyRow row;
     row.id = token.id;
@@ -60,6 +61,7 @@ class AccessTest : public testing::Test {
     row.rate = rate;
     row.quota = quota;
     row.created_at = clock_.now();
+    row.expires_at = expires_at;
     row.secret = auth::store_secret(token.secret);
     EXPECT_TRUE(keys_->insert(row));
     return to_string(token);
@@ -97,7 +99,7 @@ class AccessTest : public testing::Test {
   }
 
   std::filesystem::path directory_;
-  core::SystemClock clock_;
+  FakeClock clock_;
   core::asio::io_context ring_io_;
   std::unique_ptr<store::KeyStore> keys_;
   std::unique_ptr<auth::KeyRing> ring_;
@@ -192,6 +194,74 @@ TEST_F(AccessTest, ARevokedKeyEndsAndANewOneBeginsWithoutARestart) {
   EXPECT_EQ(submit(bearer(key)).status, 202);
   ASSERT_TRUE(keys_->revoke(id_of(key), clock_.now()));
   EXPECT_EQ(submit(bearer(key)).status, 401);
+}
+
+/// What is going on when a key ends: by `end`, which is told the key.
+class EndOfAKey : public AccessTest {
+ protected:
+  EndOfAKey() { options_.beat = std::chrono::milliseconds(1); }
+
+  /// The whole answer to a request for a private job that runs.
+  Answer answer_of(const std::string& path, const std::function<void(const std::string& key)>& end) {
+    if (!server_) start();
+    const std::string key = make_key("read", {}, {}, clock_.now() + std::chrono::hours(1));
+    add_job('1', id_of(key), true, JobState::running);
+    server_->run([](FakeBackend& backend) { backend.verdict_rows[job_id('1')].id = job_id('1'); });
+    Client client(port());
+    client.send("GET /verify/" + job_id('1') + path + " HTTP/1.1\r\nHost: x\r\n" + bearer(key) + "\r\n");
+    server_->until([](FakeBackend& backend) { return backend.waiting == 1; });
+    end(key);
+    return client.read();
+  }
+  std::vector<std::function<void(const std::string& key)>> ends() {
+    return {[this](const std::string& key) { ASSERT_TRUE(keys_->revoke(id_of(key), clock_.now())); },
+            [this](const std::string&) { clock_.advance(std::chrono::hours(1)); },
+            [this](const std::string& key) {
+              const auto other = auth::store_secret(auth::new_token(id_of(key)).secret);
+              ASSERT_TRUE(keys_->rotate(id_of(key), other, clock_.now()));
+            }};
+  }
+};
+
+TEST_F(EndOfAKey, IsTheEndOfItsEvents) {
+  for (const auto& end : ends()) {
+    const Answer answer = answer_of("/events", end);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_TRUE(answer.complete);
+    EXPECT_THAT(answer.body,
+                testing::EndsWith("event: closed\ndata: {\"code\":\"key_invalid\",\"reason\":\"the API key "
+                                  "is unknown, expired or revoked\"}\n\n"));
+  }
+}
+
+TEST_F(EndOfAKey, BreaksOffItsLogs) {
+  for (const auto& end : ends()) {
+    const Answer answer = answer_of("/logs", end);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_FALSE(answer.complete);
+    EXPECT_EQ(answer.body, "what it wrote");
+  }
+}
+
+TEST_F(EndOfAKey, IsTheAnswerToWhoeverWaits) {
+  for (const auto& end : ends()) {
+    const Answer answer = answer_of("?wait=60", end);
+    EXPECT_EQ(answer.status, 401);
+    EXPECT_EQ(code(answer), "key_invalid");
+  }
+}
+
+TEST_F(AccessTest, WhoeverWaitsWithAGoodKeyIsToldOfTheEnd) {
+  options_.beat = std::chrono::milliseconds(1);
+  start();
+  const std::string key = make_key("read");
+  add_job('1', id_of(key), true, JobState::running);
+  Client client(port());
+  client.send("GET /verify/" + job_id('1') + "?wait=60 HTTP/1.1\r\nHost: x\r\n" + bearer(key) + "\r\n");
+  int waits = 0;
+  server_->until([&waits](FakeBackend& backend) { return backend.waiting == 1 && ++waits == 3; });
+  add_job('1', id_of(key), true, JobState::completed);
+  EXPECT_EQ(json::parse(client.read().body)["status"], "completed");
 }
 
 TEST_F(AccessTest, APrivateJobIsForOthersOneThatIsNotThere) {

@@ -453,6 +453,37 @@ TEST_F(EventsTest, HeadAnswersWithoutAStream) {
   EXPECT_EQ(client.exchange(test::request_text("GET", "/health")).status, 200);
 }
 
+TEST(EventBeats, AreCommentsWhileNothingHappens) {
+  ServerOptions options;
+  options.beat = std::chrono::milliseconds(1);
+  TestServer server(options);
+  server.run([](FakeBackend& backend) {
+    backend.jobs[kId] = test::make_job(kId, store::JobState::running);
+    backend.verdict_rows[kId] = row_of(kId);
+    backend.told[kId] = {state_part(store::JobState::running)};
+  });
+  Client client(server.port());
+  client.send(test::request_text("GET", "/verify/" + kId + "/events"));
+  EXPECT_EQ(client.read_head().status, 200);
+  const auto beats = [](const std::string& text) {
+    std::size_t count = 0;
+    for (auto at = text.find(": still here\n\n"); at != std::string::npos; at = text.find(": still here\n\n", at + 1))
+      ++count;
+    return count;
+  };
+  std::string text;
+  while (beats(text) < 3)
+    text += client.read_some();
+  server.run([](FakeBackend& backend) {
+    backend.told[kId].push_back(end_part());
+    backend.changed();
+  });
+  while (text.find("verdict") == std::string::npos)
+    text += client.read_some();
+  EXPECT_EQ(text.find("event: state"), text.rfind("event: state")) << "a beat repeats nothing";
+  EXPECT_THAT(text, HasSubstr("id: 0a.1.0.end\nevent: verdict")) << "nor does it move the place";
+}
+
 TEST(EventFrames, AreSharedWhileSomebodyIsSentOne) {
   EventFrames frames;
   auto frame = std::make_shared<const EventFrame>();

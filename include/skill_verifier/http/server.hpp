@@ -50,7 +50,9 @@ struct ServerOptions {
   std::size_t connections_per_address = 256;           ///< IPv6: of one /64
   std::size_t uploads = 64;                            ///< bodies being received at once; one more is 503
   core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
-  std::string version;                                 ///< shown by /health
+  /// How long answers that go on may say nothing, and how far behind the end of their caller's key they may be.
+  core::Duration beat = std::chrono::seconds(15);
+  std::string version;  ///< shown by /health
   /// Write families of /metrics beside those of the server and the service.
   std::vector<std::function<void(core::MetricsText&)>> metrics;
   TlsOptions tls;  ///< limits on connections hold for both listeners together
