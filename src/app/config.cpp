@@ -60,6 +60,7 @@ void clear_collections(Config& config, const std::string& key) {
   if (key == "skill_roots") config.service.skill_roots.clear();
   if (key == "tls.names") config.tls.names.clear();
   if (key == "proxies.trusted") config.server.trusted_proxies.clear();
+  if (key == "keys.configured") config.configured_keys.clear();
   if (key == "runtimes") config.sandbox.images.clear();
   if (key == "webhooks.endpoints") config.service.webhooks.endpoints.clear();
   if (key == "webhooks.secrets") config.service.webhooks.secrets.clear();

@@ -11,6 +11,7 @@
 #include "skill_verifier/http/server.hpp"
 #include "skill_verifier/sandbox/docker_sandbox.hpp"
 #include "skill_verifier/service/service.hpp"
+#include "skill_verifier/store/key_store.hpp"
 
 namespace skill_verifier::app {
 
@@ -19,6 +20,12 @@ struct TlsSource {
   std::string certificate, key;    ///< PEM files
   bool dstack = false;             ///< the guest agent's GetTlsKey instead
   std::vector<std::string> names;  ///< DNS names in the agent's certificate
+};
+
+/// An API key that the configuration makes.
+struct ConfiguredKey {
+  store::KeyRow row;  ///< without id and secret where they come from the file
+  std::string file;   ///< that holds the key; empty: it is in the row
 };
 
 /// Everything an operator can set. Strength: defaults, then the YAML file, then the environment, then flags.
@@ -34,6 +41,7 @@ struct Config {
   std::string data_dir = "./data";
   std::size_t key_concurrency = 0;  ///< jobs in sandboxes at once of a key that has no number of its own; 0: no limit
   core::Duration keys_refresh = auth::KeyRingOptions().refresh;
+  std::vector<ConfiguredKey> configured_keys;
   std::string audit_file;  ///< empty: audit.jsonl in data_dir, `off`: none
   auth::AuditSync audit_sync = auth::AuditSync::kernel;
   bool memory_storage = false;

@@ -1,4 +1,5 @@
 #include "app/config_kinds.hpp"
+#include "app/key_texts.hpp"
 
 /// Keys about who may do what, and how often.
 namespace skill_verifier::app {
@@ -16,6 +17,12 @@ Result<void> apply_proxy_field(Config& config, std::string_view value) {
   if (value != "x-forwarded-for" && value != "forwarded")
     return bad_value(value, "header: x-forwarded-for or forwarded");
   config.server.proxy_field = value == "forwarded" ? auth::ProxyField::forwarded : auth::ProxyField::x_forwarded_for;
+  return {};
+}
+
+Result<void> apply_configured_key(Config& config, std::string_view value) {
+  SKILL_VERIFIER_TRY(auto key, parse_configured_key(value));
+  config.configured_keys.push_back(std::move(key));
   return {};
 }
 
@@ -60,6 +67,7 @@ void add_access_keys(std::vector<Key>& keys) {
       integer<std::size_t>(0, 1'000'000, [](Config& c) -> auto& { return c.service.queue_per_client; }));
   add("proxies.trusted", apply_proxy, Key::Shape::list);
   add("proxies.header", apply_proxy_field);
+  add("keys.configured", apply_configured_key, Key::Shape::list);
   add("keys.refresh", duration<core::Duration>(0ms, 1min, [](Config& c) -> auto& { return c.keys_refresh; }));
   add("audit.file", text([](Config& c) -> auto& { return c.audit_file; }));
   add("audit.sync", apply_audit_sync);

@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/key_texts.hpp"
 #include "app/wiring.hpp"
 #include "skill_verifier/auth/api_key.hpp"
 #include "skill_verifier/auth/audit_log.hpp"
@@ -17,68 +17,17 @@
 namespace skill_verifier::app {
 namespace {
 
-constexpr std::size_t kMostName = 100;
-
 /// What the commands work on.
 struct Keys {
   const KeysOptions& options;
   core::SystemClock clock;
   std::unique_ptr<store::KeyStore> store;
   std::unique_ptr<auth::AuditLog> audit;  ///< null: off
+  std::vector<store::KeyRow> configured;  ///< not in the store, and not to be changed here
 };
 
 Error bad_option(std::string_view option, const Error& error) {
   return {Errc::invalid_argument, error.id, fmt::format("{}: {}", option, error.message), error.hint};
-}
-
-/// A moment, or a duration from now. Errors: invalid_argument.
-Result<core::Time> parse_expiry(const std::string& text, core::Time now) {
-  if (const auto time = core::parse_rfc3339(text)) return *time;
-  const auto duration = parse_duration(text);
-  if (!duration || duration->count() <= 0)
-    return Error{Errc::invalid_argument, "expires_invalid",
-                 fmt::format("--expires: '{}' is neither a duration like 90d nor a time like 2027-01-31T00:00:00Z",
-                             core::shorten(text, 60))};
-  return now + *duration;
-}
-
-Result<void> check_name(const std::string& name) {
-  const bool plain = core::is_utf8(name) && core::shorten(name, kMostName) == name;
-  if (!name.empty() && plain) return {};
-  return Error{Errc::invalid_argument, "name_invalid",
-               fmt::format("--name: '{}' is not 1 to {} bytes of printable text", core::shorten(name, 60), kMostName)};
-}
-
-Result<store::KeyRow> row_of(const KeysOptions& options, core::Time now) {
-  store::KeyRow row;
-  SKILL_VERIFIER_TRY_VOID(check_name(options.name));
-  row.name = options.name;
-  const auto scopes = auth::parse_scopes(options.scopes);
-  if (!scopes) return bad_option("--scope", scopes.error());
-  row.scopes = to_string(*scopes);
-  for (const auto& [option, text, column] :
-       {std::tuple("--rate", &options.rate, &row.rate), std::tuple("--quota", &options.quota, &row.quota)}) {
-    if (text->empty()) continue;
-    const auto rate = auth::parse_rate(*text);
-    if (!rate) return bad_option(option, rate.error());
-    *column = to_string(*rate);
-  }
-  if (!options.concurrency.empty()) {
-    const std::string& text = options.concurrency;
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > 1024)
-      return Error{Errc::invalid_argument, "concurrency_invalid",
-                   fmt::format("--concurrency: '{}' is no number from 1 to 1024", core::shorten(text, 60))};
-    row.concurrency = number;
-  }
-  row.created_at = now;
-  if (!options.expires.empty()) {
-    SKILL_VERIFIER_TRY(row.expires_at, parse_expiry(options.expires, now));
-    if (*row.expires_at <= now)
-      return Error{Errc::invalid_argument, "expires_invalid", "--expires: that moment has passed"};
-  }
-  return row;
 }
 
 std::string_view state_of(const store::KeyRow& key, core::Time now) {
@@ -95,7 +44,7 @@ core::OrderedJson text_json(const std::string& text) {
   return text.empty() ? core::OrderedJson(nullptr) : core::OrderedJson(text);
 }
 
-core::OrderedJson to_json(const store::KeyRow& key, core::Time now) {
+core::OrderedJson to_json(const store::KeyRow& key, core::Time now, bool is_configured = false) {
   core::OrderedJson object;
   object["id"] = key.id;
   object["name"] = key.name;
@@ -103,8 +52,9 @@ core::OrderedJson to_json(const store::KeyRow& key, core::Time now) {
   object["scopes"] = key.scopes;
   object["rate"] = text_json(key.rate);
   object["quota"] = text_json(key.quota);
+  object["source"] = is_configured ? "configuration" : "command";
   object["concurrency"] = key.concurrency ? core::OrderedJson(*key.concurrency) : core::OrderedJson(nullptr);
-  object["createdAt"] = core::to_rfc3339(key.created_at);
+  object["createdAt"] = is_configured ? core::OrderedJson(nullptr) : time_json(key.created_at);
   object["expiresAt"] = time_json(key.expires_at);
   object["revokedAt"] = time_json(key.revoked_at);
   if (key.previous_until && now < *key.previous_until) object["previousSecretUntil"] = time_json(key.previous_until);
@@ -137,7 +87,7 @@ void show_token(const Keys& keys, const store::KeyRow& row, const std::string& t
 }
 
 Result<void> create(Keys& keys) {
-  SKILL_VERIFIER_TRY(store::KeyRow row, row_of(keys.options, keys.clock.now()));
+  SKILL_VERIFIER_TRY(store::KeyRow row, key_row(keys.options.texts, "--", keys.clock.now()));
   const auth::Token token = auth::new_token(core::random_hex(8));
   row.id = token.id;
   row.secret = auth::store_secret(token.secret);
@@ -147,28 +97,59 @@ Result<void> create(Keys& keys) {
   return {};
 }
 
+void print_line(std::string_view id, std::string_view state, std::string_view scopes, std::string_view expires,
+                std::string_view name) {
+  std::puts(fmt::format("{:16}  {:7}  {:18}  {:24}  {}", id, state, scopes, expires, name).c_str());
+}
+
+void print_row(const store::KeyRow& row, core::Time now, std::string_view note) {
+  print_line(row.id, state_of(row, now), row.scopes, row.expires_at ? core::to_rfc3339(*row.expires_at) : "never",
+             fmt::format("{}{}", row.name, note));
+}
+
 Result<void> list(Keys& keys) {
   SKILL_VERIFIER_TRY(const auto rows, keys.store->list());
   const auto now = keys.clock.now();
   if (keys.options.json) {
     auto all = core::OrderedJson::array();
+    for (const auto& row : keys.configured)
+      all.push_back(to_json(row, now, true));
     for (const auto& row : rows)
       all.push_back(to_json(row, now));
     std::puts(core::dump_json(core::OrderedJson{{"keys", std::move(all)}}).c_str());
     return {};
   }
-  const auto line = [](std::string_view id, std::string_view state, std::string_view scopes, std::string_view expires,
-                       std::string_view name) {
-    std::puts(fmt::format("{:16}  {:7}  {:18}  {:24}  {}", id, state, scopes, expires, name).c_str());
-  };
-  line("ID", "STATE", "SCOPES", "EXPIRES", "NAME");
+  print_line("ID", "STATE", "SCOPES", "EXPIRES", "NAME");
+  for (const auto& row : keys.configured)
+    print_row(row, now, " (from the configuration)");
   for (const auto& row : rows)
-    line(row.id, state_of(row, now), row.scopes, row.expires_at ? core::to_rfc3339(*row.expires_at) : "never",
-         row.name);
+    print_row(row, now, "");
+  return {};
+}
+
+/// The configuration is changed where it is.
+Result<void> check_stored(const Keys& keys) {
+  const auto is_it = [&keys](const store::KeyRow& row) { return row.id == keys.options.id; };
+  if (std::ranges::none_of(keys.configured, is_it)) return {};
+  return Error{Errc::conflict, "key_configured", fmt::format("key {} is made by keys.configured", keys.options.id),
+               "change it there, then restart the service or send it SIGHUP"};
+}
+
+Result<void> generate(const KeysOptions& options) {
+  const auth::Token token = auth::new_token(core::random_hex(8));
+  const std::string member = sha256_member(token.id, token.secret);
+  if (options.json) {
+    const core::OrderedJson object{{"id", token.id}, {"key", to_string(token)}, {"sha256", member}};
+    std::puts(core::dump_json(object).c_str());
+    return {};
+  }
+  std::printf("%s\n", to_string(token).c_str());
+  std::fprintf(stderr, "good once keys.configured has, beside name= and scope=: sha256=%s\n", member.c_str());
   return {};
 }
 
 Result<void> revoke(Keys& keys) {
+  SKILL_VERIFIER_TRY_VOID(check_stored(keys));
   SKILL_VERIFIER_TRY_VOID(keys.store->revoke(keys.options.id, keys.clock.now()));
   audit(keys, "key.revoke", keys.options.id, {});
   SKILL_VERIFIER_TRY(const auto row, keys.store->find(keys.options.id));
@@ -181,6 +162,7 @@ Result<void> revoke(Keys& keys) {
 }
 
 Result<void> rotate(Keys& keys) {
+  SKILL_VERIFIER_TRY_VOID(check_stored(keys));
   const auto grace = parse_duration(keys.options.grace);
   if (!grace) return bad_option("--grace", grace.error());
   const auth::Token token = auth::new_token(keys.options.id);
@@ -193,8 +175,10 @@ Result<void> rotate(Keys& keys) {
 }
 
 Result<void> run(const ConfigSource& source, const KeysOptions& options) {
+  if (options.generate->parsed()) return generate(options);
   SKILL_VERIFIER_TRY(const Config config, load_config(source));
-  Keys keys{options, {}, nullptr, nullptr};
+  Keys keys{options, {}, nullptr, nullptr, {}};
+  SKILL_VERIFIER_TRY(keys.configured, configured_keys(config));
   SKILL_VERIFIER_TRY(keys.store, store::open_key_store(config.data_dir));
   SKILL_VERIFIER_TRY(keys.audit, open_audit_log(config));
   if (options.create->parsed()) return create(keys);
@@ -214,20 +198,23 @@ void add_keys_options(CLI::App& command, KeysOptions& options) {
   command.require_subcommand(1);
   command.add_option("--data-dir", options.data_dir, "where jobs and keys are kept (data_dir)");
   options.create = command.add_subcommand("create", "make a key and print it, this once");
-  options.create->add_option("--name", options.name, "whose it is or what for, for you")->required();
-  options.create->add_option("--scope", options.scopes,
+  options.create->add_option("--name", options.texts.name, "whose it is or what for, for you")->required();
+  options.create->add_option("--scope", options.texts.scopes,
                              "what it may do: read, submit, cancel, admin; several with commas (submit,read)");
-  options.create->add_option("--rate", options.rate, "requests: 10/s, 600/m, off (rate.key)");
-  options.create->add_option("--quota", options.quota, "submissions: 20/h, 1000/d, off (quota.key)");
-  options.create->add_option("--concurrency", options.concurrency, "its jobs in sandboxes at once (concurrency.key)");
-  options.create->add_option("--expires", options.expires, "90d, or 2027-01-31T00:00:00Z (never)");
+  options.create->add_option("--rate", options.texts.rate, "requests: 10/s, 600/m, off (rate.key)");
+  options.create->add_option("--quota", options.texts.quota, "submissions: 20/h, 1000/d, off (quota.key)");
+  options.create->add_option("--concurrency", options.texts.concurrency,
+                             "its jobs in sandboxes at once (concurrency.key)");
+  options.create->add_option("--expires", options.texts.expires, "90d, or 2027-01-31T00:00:00Z (never)");
   options.list = command.add_subcommand("list", "show all keys, never their secrets");
   options.revoke = command.add_subcommand("revoke", "end a key; a running service refuses it within a second");
   options.rotate = command.add_subcommand("rotate", "give a key a new secret and print it, this once");
   options.rotate->add_option("--grace", options.grace, "how long the earlier secret stays good: 1h (0)");
   for (CLI::App* one : {options.revoke, options.rotate})
     one->add_option("ID", options.id, "16 hex digits, as list shows them")->required();
-  for (CLI::App* one : {options.create, options.list, options.revoke, options.rotate})
+  options.generate =
+      command.add_subcommand("generate", "print a key that is stored nowhere, for keys.configured (docs/access.md)");
+  for (CLI::App* one : {options.create, options.list, options.revoke, options.rotate, options.generate})
     add_common(*one, options);
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands.hpp"
+#include "app/key_texts.hpp"
 
 namespace skill_verifier::app {
 
@@ -10,12 +11,13 @@ struct KeysOptions {
   std::string data_dir;
   bool json = false;
   std::string id;  ///< of revoke and rotate
-  std::string name, scopes = "submit,read", rate, quota, expires, grace = "0";
-  std::string concurrency;
+  std::string grace = "0";
+  KeyTexts texts;  ///< of create
   CLI::App* create = nullptr;
   CLI::App* list = nullptr;
   CLI::App* revoke = nullptr;
   CLI::App* rotate = nullptr;
+  CLI::App* generate = nullptr;
 };
 
 void add_keys_options(CLI::App& command, KeysOptions& options);

@@ -32,7 +32,7 @@ const std::set<std::string, std::less<>>& reloadable_keys() {
       "http.header_time", "http.body_time", "http.body_idle", "http.idle_time",   "http.write_time",
       "http.max_wait",    "http.uploads",   "http.body_size", "http.connections", "http.connections_per_address",
       "access.read",      "access.list",    "access.submit",  "access.cancel",    "rate.key",
-      "rate.address",     "quota.key",      "quota.address",  "queue_per_client"};
+      "rate.address",     "quota.key",      "quota.address",  "queue_per_client", "keys.configured"};
   return keys;
 }
 

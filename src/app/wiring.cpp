@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/key_texts.hpp"
 #include "app/process_metrics.hpp"
 #include "app/program.hpp"
 #include "skill_verifier/core/ids.hpp"
@@ -66,6 +67,42 @@ void make_appraiser(Wiring& wiring, const Config& config) {
       std::make_unique<attest::Appraiser>(wiring.pool, wiring.clock, *wiring.collateral, !config.pccs.empty());
 }
 
+void write_key_change(Wiring& wiring, const std::string& action, const store::KeyRow& key, std::string detail) {
+  if (!wiring.audit) return;
+  auth::AuditRecord record;
+  record.time = wiring.clock.now();
+  record.action = action;
+  record.outcome = "accepted";
+  record.key_id = key.id;
+  record.detail = std::move(detail);
+  if (const auto written = wiring.audit->write(record); !written)
+    log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
+}
+
+/// The keys that the configuration makes from now on; what is another one than before is written down.
+void configure_keys(Wiring& wiring, std::vector<store::KeyRow> keys) {
+  wiring.keys->configure(keys);
+  const auto contains = [](const auto& rows, const auto& row) { return std::ranges::find(rows, row) != rows.end(); };
+  const auto has_id = [](const auto& rows, const std::string& id) {
+    return std::ranges::any_of(rows, [&id](const auto& row) { return row.id == id; });
+  };
+  for (const auto& key : wiring.configured_keys)
+    if (!has_id(keys, key.id)) write_key_change(wiring, "key.revoke", key, "gone from the configuration");
+  for (const auto& key : keys)
+    if (!contains(wiring.configured_keys, key))
+      write_key_change(wiring, "key.configure", key, "scopes " + key.scopes + ", name " + key.name);
+  if (!keys.empty()) log::info("API keys configured", {{"keys", keys.size()}});
+  wiring.configured_keys = std::move(keys);
+}
+
+void reload_keys(Wiring& wiring, const Config& config) {
+  auto keys = configured_keys(config);
+  if (keys)
+    configure_keys(wiring, std::move(*keys));
+  else
+    log::error("API keys not reloaded", {{"message", keys.error().message}});
+}
+
 /// A line for each job: whoever looks for one finds it by its id, however it went.
 decltype(service::ServiceOptions::on_removed) audit_removals(auth::AuditLog& audit, const core::Clock& clock) {
   return [&audit, &clock](const std::vector<std::string>& ids, const std::string& why) {
@@ -95,6 +132,8 @@ Result<void> make_access(Wiring& wiring, Config& config) {
   };
   SKILL_VERIFIER_TRY(wiring.audit, open_audit_log(config));
   if (wiring.audit) config.service.on_removed = audit_removals(*wiring.audit, wiring.clock);
+  SKILL_VERIFIER_TRY(auto configured, configured_keys(config));
+  configure_keys(wiring, std::move(configured));
   return {};
 }
 
@@ -145,6 +184,7 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
       if (const auto reopened = audit.reopen(); !reopened)
         log::error("audit log not opened anew", {{"code", reopened.error().id}, {"message", reopened.error().message}});
     });
+  wiring->on_reload.emplace_back([&all = *wiring](const Config& now) { reload_keys(all, now); });
   return wiring;
 }
 

@@ -18,7 +18,8 @@ struct Wiring {
   std::filesystem::path data_dir;
   std::unique_ptr<store::JobStore> store;
   std::unique_ptr<auth::KeyRing> keys;
-  std::unique_ptr<auth::AuditLog> audit;  ///< null: off
+  std::vector<store::KeyRow> configured_keys;  ///< those of them that the configuration makes
+  std::unique_ptr<auth::AuditLog> audit;       ///< null: off
   std::unique_ptr<sandbox::Sandbox> sandbox;
   std::unique_ptr<attest::MeteredQuoter> quoter;  ///< null: no guest agent here
   std::unique_ptr<attest::CollateralClient> collateral_client;

@@ -21,6 +21,19 @@ Result<Loaded> load(store::KeyStore& store, std::int64_t known) {
   return loaded;
 }
 
+std::unordered_map<std::string, KeyRing::KeyPtr> read(const std::vector<store::KeyRow>& rows) {
+  std::unordered_map<std::string, KeyRing::KeyPtr> keys;
+  for (const auto& row : rows) {
+    auto key = to_api_key(row);
+    if (key) {
+      keys.emplace(row.id, std::make_shared<const ApiKey>(std::move(*key)));
+    } else {
+      log::error("API key left out", {{"key", row.id}, {"message", key.error().message}});
+    }
+  }
+  return keys;
+}
+
 }  // namespace
 
 KeyRing::KeyRing(core::asio::any_io_executor executor, const core::Clock& clock, std::unique_ptr<store::KeyStore> store,
@@ -35,7 +48,12 @@ core::awaitable<Result<KeyRing::KeyPtr>> KeyRing::authenticate(std::string crede
   co_return judge(credential);
 }
 
+void KeyRing::configure(const std::vector<store::KeyRow>& rows) {
+  configured_ = read(rows);
+}
+
 KeyRing::KeyPtr KeyRing::find(const std::string& id) const {
+  if (const auto configured = configured_.find(id); configured != configured_.end()) return configured->second;
   const auto found = keys_.find(id);
   return found == keys_.end() ? nullptr : found->second;
 }
@@ -53,15 +71,7 @@ core::awaitable<Result<void>> KeyRing::refresh() {
     co_return Error{Errc::unavailable, "keys_unavailable", "the API keys cannot be read", "try again later"};
   }
   if (loaded->rows) {
-    keys_.clear();
-    for (const auto& row : *loaded->rows) {
-      auto key = to_api_key(row);
-      if (key) {
-        keys_.emplace(row.id, std::make_shared<const ApiKey>(std::move(*key)));
-      } else {
-        log::error("API key left out", {{"key", row.id}, {"message", key.error().message}});
-      }
-    }
+    keys_ = read(*loaded->rows);
     log::info("API keys read", {{"keys", keys_.size()}});
   }
   changes_ = loaded->changes;

@@ -76,6 +76,39 @@ TEST_F(KeyRingTest, KnowsAKeyByItsWholeToken) {
   EXPECT_EQ(ring_->find("0000000000000000"), nullptr);
 }
 
+TEST_F(KeyRingTest, KnowsKeysThatAreInNoStoreForAsLongAsItIsGivenThem) {
+  const std::string stored = create();
+  const Token token = new_token("0123456789abcdef"), next = new_token(token.id);
+  store::KeyRow row;
+  row.id = token.id;
+  row.name = "configured";
+  row.scopes = "admin";
+  row.secret = {"", salted_hash("", token.secret)};
+  ring_->configure({row});
+  ASSERT_TRUE(authenticate(to_string(token)));
+  EXPECT_EQ(ring_->find(token.id)->name, "configured");
+  EXPECT_TRUE(authenticate(stored));
+  row.secret.hash = salted_hash("", next.secret);
+  ring_->configure({row});
+  EXPECT_FALSE(authenticate(to_string(token)));
+  EXPECT_TRUE(authenticate(to_string(next)));
+  ring_->configure({});
+  EXPECT_FALSE(authenticate(to_string(next)));
+  EXPECT_TRUE(authenticate(stored));
+}
+
+TEST_F(KeyRingTest, WhatItIsGivenGoesBeforeWhatIsStored) {
+  const std::string stored = create();
+  const Token other = new_token(id_of(stored));
+  store::KeyRow row;
+  row.id = other.id;
+  row.scopes = "read";
+  row.secret = {"", salted_hash("", other.secret)};
+  ring_->configure({row});
+  EXPECT_FALSE(authenticate(stored));
+  EXPECT_TRUE(authenticate(to_string(other)));
+}
+
 TEST_F(KeyRingTest, NothingTellsApartTheKeysThatAreRefused) {
   const std::string good = create(), revoked = create(), expired = create(clock_.now() + 1h), other = create();
   ASSERT_TRUE(others_->revoke(id_of(revoked), clock_.now()));

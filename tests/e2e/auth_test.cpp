@@ -134,6 +134,55 @@ TEST_F(Keys, WhatTheRetentionRemovesIsInTheAuditLog) {
   EXPECT_THAT(removed, testing::UnorderedElementsAre(ids[0], ids[1]));
 }
 
+TEST_F(Keys, AreMadeByTheConfigurationAndReplacedBySighup) {
+  const auto generate = [] {
+    const Finished made = run({program("skill-verifier").string(), "keys", "generate", "--json"});
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return Json::parse(made.out);
+  };
+  const Json first_made = generate(), hashed_made = generate();
+  const std::string first = first_made["key"], hashed = hashed_made["key"], hash = hashed_made["sha256"];
+  const TempDir secrets;
+  const fs::path file = secrets.write("key", first + "\n");
+  const std::string configured =
+      "name=ops scope=admin key_file=" + file.string() + ",name=ci scope=submit+read sha256=" + hash;
+  const std::map<std::string, std::string> environment{{"SKILL_VERIFIER_KEYS_CONFIGURED", configured}};
+  Daemon daemon(kClosed, environment);
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", first), 200);
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", hashed), 403);
+  EXPECT_EQ(submit(daemon, hashed).status, 202);
+
+  const auto keys = [&](std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {program("skill-verifier").string(), "keys"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    argv.insert(argv.end(), {"--data-dir", daemon.data_dir().string()});
+    return run(argv, environment);
+  };
+  const Finished listed = keys({"list"});
+  EXPECT_THAT(listed.out, testing::HasSubstr("ops (from the configuration)\n"));
+  const Finished refused = keys({"revoke", id_of(first)});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, testing::HasSubstr("is made by keys.configured"));
+
+  const std::string replaced = "svk_" + id_of(first) + "_" + std::string(64, 'd');
+  secrets.write("key", replaced);
+  daemon.process().signal(SIGHUP);
+  daemon.process().wait_for_line("configuration reloaded");
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", first), 401);
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", replaced), 200);
+  EXPECT_EQ(daemon.stop(), 0);
+  for (const std::string& key : {first, hashed, replaced})
+    EXPECT_THAT(daemon.process().log(), testing::Not(testing::HasSubstr(key.substr(21))));
+
+  std::ifstream in(daemon.data_dir() / "audit.jsonl");
+  std::vector<std::string> changes;
+  for (std::string line; std::getline(in, line);) {
+    const Json record = Json::parse(line);
+    if (record["action"] == "key.configure") changes.push_back(record["keyId"]);
+  }
+  EXPECT_THAT(changes, testing::ElementsAre(id_of(first), id_of(hashed), id_of(first)));
+}
+
 TEST_F(Keys, AreMadeBeforeTheFirstStart) {
   const TempDir work;
   const std::string data = (work.path() / "data").string();

@@ -15,7 +15,7 @@ namespace skill_verifier::auth {
 /// Who did what, and what came of it. Members that are empty (or 0) are left out of the line.
 struct AuditRecord {
   core::Time time{};
-  std::string action;   ///< `job.submit`, `job.delete`, `key.create`, `key.revoke`, `key.rotate`
+  std::string action;   ///< `job.submit`, `job.delete`, `key.create`, `key.configure`, `key.revoke`, `key.rotate`
   std::string outcome;  ///< `accepted`, `refused`, `failed`
   int status = 0;       ///< of the HTTP answer
   std::string code;     ///< of a refusal or failure

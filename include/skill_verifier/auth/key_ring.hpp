@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "skill_verifier/auth/api_key.hpp"
 #include "skill_verifier/core/async.hpp"
@@ -29,6 +30,9 @@ class KeyRing {
   /// expired or has another secret. Errors: rejected `key_invalid` in the same words for all of them, unavailable
   /// `keys_unavailable` when it cannot be known whether the key was revoked.
   core::awaitable<Result<KeyPtr>> authenticate(std::string credential);
+  /// Takes keys that are in no store, in place of those that it was given before. Of a stored key with the same id
+  /// nothing is seen.
+  void configure(const std::vector<store::KeyRow>& rows);
   /// Null for an id that is not known (any more).
   KeyPtr find(const std::string& id) const;
 
@@ -43,7 +47,7 @@ class KeyRing {
   std::unique_ptr<store::KeyStore> store_;
   KeyRingOptions options_;
   ApiKey nobody_;  ///< hashed for those who have no key
-  std::unordered_map<std::string, KeyPtr> keys_;
+  std::unordered_map<std::string, KeyPtr> keys_, configured_;
   std::int64_t changes_ = -1;
   std::chrono::steady_clock::time_point good_until_{};
   core::Semaphore refreshing_;

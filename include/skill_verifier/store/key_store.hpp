@@ -18,6 +18,8 @@ using core::Time;
 struct KeySecret {
   std::string salt;
   std::string hash;
+
+  bool operator==(const KeySecret&) const = default;
 };
 
 /// An API key as it is stored; what its texts mean is auth::ApiKey's business.
@@ -32,6 +34,8 @@ struct KeyRow {
   KeySecret secret;
   std::optional<KeySecret> previous;  ///< of before the last rotation
   std::optional<Time> previous_until;
+
+  bool operator==(const KeyRow&) const = default;
 };
 
 /// The API keys of a data directory, in its jobs.db. May be open in several processes at once, beside a running
