@@ -50,6 +50,7 @@ struct Service::Impl {
     return made;
   }
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
+  Result<void> take_place(const std::string& lane, std::optional<Scheduler::Place>& place);
   core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<std::optional<store::Job>>> replay(store::IdempotencyUse use);
   core::awaitable<std::optional<store::Job>> earlier_verdict(std::shared_ptr<const JobRequest> request,

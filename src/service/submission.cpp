@@ -57,6 +57,18 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   co_return job;
 }
 
+Result<void> Service::Impl::take_place(const std::string& lane, std::optional<Scheduler::Place>& place) {
+  if (!scheduler.has_room())
+    return Error{Errc::overloaded, "queue_full", fmt::format("{} jobs wait already, which is the limit", options.queue),
+                 "try again later"};
+  if (!scheduler.has_room_in(lane))
+    return Error{Errc::overloaded, "client_queue_full",
+                 fmt::format("{} jobs of this client wait already, which is its share", options.queue_per_client),
+                 "wait for some of them, then try again"};
+  place.emplace(scheduler, lane);
+  return {};
+}
+
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
   if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();
@@ -71,14 +83,10 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
     SKILL_VERIFIER_CO_TRY(auto known, co_await replay(*use));
     if (known) co_return std::move(*known);
   }
-  if (!scheduler.has_room())
-    co_return Error{Errc::overloaded, "queue_full",
-                    fmt::format("{} jobs wait already, which is the limit", options.queue), "try again later"};
-  if (!scheduler.has_room_in(lane))
-    co_return Error{Errc::overloaded, "client_queue_full",
-                    fmt::format("{} jobs of this client wait already, which is its share", options.queue_per_client),
-                    "wait for some of them, then try again"};
-  const Scheduler::Place place(scheduler, lane);
+  const bool repeats = options.cache && !submission.fresh && !submission.nonce;
+  std::optional<Scheduler::Place> place;
+  // An earlier verdict needs no place; whether there is one is known once the package was read.
+  if (auto got = take_place(lane, place); !got && !repeats) co_return got.error();
   Stopwatch watch;
 
   store::Job job;
@@ -89,7 +97,6 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.webhook = std::move(*webhook);
   job.owner = submission.owner;
   job.is_private = submission.is_private;
-  const bool repeats = options.cache && !submission.fresh && !submission.nonce;
   auto taken = co_await read(std::move(submission), pack);
   if (!taken) co_return taken.error();
   const auto request = std::make_shared<const JobRequest>(std::move(*taken));
@@ -112,6 +119,8 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
     original = co_await earlier_verdict(request, job.skill_id, std::move(*plan), viewer);
     if (!original) turn = {};
   }
+  if (!original && !place)
+    if (auto got = take_place(lane, place); !got) co_return got.error();
   job.created_at = clock.now();
   if (use) use->expires_at = job.created_at + kKeyLife;
   job.idempotency = use;

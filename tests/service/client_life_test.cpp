@@ -43,6 +43,23 @@ class ClientLifeTest : public ServiceTest {
     made.nonce = std::move(nonce);
     return accepted(std::move(made));
   }
+  Submission of_somebody(bool fresh, std::optional<std::string> key = {}) const {
+    Submission made;
+    made.skill_path = path_;
+    made.owner = "somebody";
+    made.fresh = fresh;
+    made.idempotency_key = std::move(key);
+    return made;
+  }
+  /// Where there is no place. `ran` is the newest verdict, and what the key `k` stands for.
+  void expect_only_known(const std::string& ran, const std::string& code) {
+    EXPECT_EQ(accepted(of_somebody(false)).original, ran);
+    EXPECT_EQ(accepted(of_somebody(true, "k")).id, ran);
+    EXPECT_EQ(refused(of_somebody(true)).id, code);
+    path_ = make_skill("test_command: echo other\n");
+    EXPECT_EQ(refused(of_somebody(false)).id, code) << "after a look for an earlier verdict";
+    EXPECT_TRUE(spool_is_empty());
+  }
   store::Job first() { return wait(again().id); }
 
   /// Events from `cursor` to the end, as text.
@@ -196,6 +213,27 @@ TEST_F(ClientLifeTest, AnEarlierVerdictIsGivenAgain) {
   EXPECT_EQ(again().original, one.id) << "of the one that ran, not of another copy";
   EXPECT_TRUE(spool_is_empty());
   EXPECT_FALSE(fs::exists(store_->pack_path(two.id)));
+}
+
+TEST_F(ClientLifeTest, WhatNeedsNoRunNeedsNoPlaceInAFullQueue) {
+  use_cache();
+  const auto ran = wait(accepted(of_somebody(true, "k")).id);
+  ServiceOptions full = options_;
+  full.queue = 0;
+  service_->reconfigure(full);
+  expect_only_known(ran.id, "queue_full");
+}
+
+TEST_F(ClientLifeTest, WhatNeedsNoRunNeedsNoPlaceInAClientsShare) {
+  options_.workers = options_.queue_per_client = 1;
+  use_cache();
+  const auto ran = wait(accepted(of_somebody(true, "k")).id);
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  accepted(of_somebody(true));
+  ASSERT_TRUE(await(sandbox_.until_running(1)));
+  accepted(of_somebody(true));
+  expect_only_known(ran.id, "client_queue_full");
+  sandbox_.release();
 }
 
 TEST_F(ClientLifeTest, FreshAndANonceAskForANewRun) {
