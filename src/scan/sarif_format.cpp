@@ -85,14 +85,20 @@ Json result_json(const Scanned& scanned, const Row& row, const Check* check, std
 }  // namespace
 
 std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, std::string_view version) {
+  return to_sarif(scanned, std::span(&profile, 1), version);
+}
+
+std::string to_sarif(std::span<const Scanned> scanned, std::span<const Profile> profiles, std::string_view version) {
   Json driver;
   driver["name"] = "skill-verifier";
   driver["version"] = version;
   driver["rules"] = Json::array();
-  std::map<std::string, std::size_t> index;
-  for (const Check& check : profile.checks()) {
-    index.emplace(check.id, driver["rules"].size());
-    driver["rules"].push_back(rule_json(check));
+  std::map<std::string, std::pair<std::size_t, const Check*>> index;
+  for (const Profile& profile : profiles) {
+    for (const Check& check : profile.checks()) {
+      index.emplace(check.id, std::pair(driver["rules"].size(), &check));
+      driver["rules"].push_back(rule_json(check));
+    }
   }
   Json results = Json::array();
   for (const Scanned& one : scanned) {
@@ -101,17 +107,19 @@ std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, s
       auto rule = index.find(row.check);
       if (rule == index.end()) {
         // A kept report of another profile: its rows say themselves what there is to say.
-        rule = index.emplace(row.check, driver["rules"].size()).first;
+        rule = index.emplace(row.check, std::pair(driver["rules"].size(), nullptr)).first;
         driver["rules"].push_back(Json{{"id", row.check}});
       }
-      const Check* const check = profile.find(row.check);
-      results.push_back(result_json(one, row, check, rule->second));
+      results.push_back(result_json(one, row, rule->second.second, rule->second.first));
     }
   }
   Json run;
   run["tool"]["driver"] = std::move(driver);
   run["columnKind"] = "utf16CodeUnits";
-  run["properties"] = {{"profile", profile.name()}, {"profileDigest", profile.digest()}};
+  run["properties"] = {{"profile", profiles.front().name()}, {"profileDigest", profiles.front().digest()}};
+  for (const Profile& profile : profiles.subspan(1))
+    run["properties"]["furtherProfiles"].push_back(
+        Json{{"profile", profile.name()}, {"profileDigest", profile.digest()}});
   run["results"] = std::move(results);
   Json sarif;
   sarif["$schema"] = "https://json.schemastore.org/sarif-2.1.0.json";

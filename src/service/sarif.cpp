@@ -2,6 +2,8 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "skill_verifier/core/json.hpp"
 #include "skill_verifier/scan/format.hpp"
@@ -9,21 +11,37 @@
 
 namespace skill_verifier::service {
 
+namespace {
+
+/// The command is what a row of the sandbox is about, as the text that was found is of the others.
+Result<scan::Report> sandbox_report(const core::OrderedJson& result) {
+  const auto rows = result.find("sandboxRows");
+  if (rows == result.end()) return scan::Report{};
+  core::OrderedJson renamed = *rows;
+  for (auto& row : renamed)
+    if (row.is_object() && row.contains("command")) row["matched"] = row["command"];
+  return scan::parse_rows(core::dump_json(renamed));
+}
+
+}  // namespace
+
 Result<std::string> sarif_of(const store::Job& job, const std::optional<scan::Profile>& profile,
-                             const std::string& verifier) {
+                             const std::optional<scan::Profile>& sandbox_profile, const std::string& verifier) {
+  const Error unreadable(Errc::internal, "result_unreadable", "stored result of job " + job.id + " is not readable");
   const auto result = core::OrderedJson::parse(job.result, nullptr, false);
-  if (!result.is_object())
-    return Error{Errc::internal, "result_unreadable", "stored result of job " + job.id + " is not readable"};
+  if (!result.is_object()) return unreadable;
   const auto rows = result.find("checkRows");
   if (rows == result.end() || !profile)
     return Error{Errc::not_found, "checks_not_made", "job " + job.id + " was judged without static checks",
                  "verify the skill again"};
-  SKILL_VERIFIER_TRY(auto report, scan::parse_rows(core::dump_json(*rows)));
-  const core::OrderedJson::json_pointer checks("/result/checks");
-  report.profile = result.value(checks / "profile", "");
-  report.profile_digest = result.value(checks / "digest", "");
-  const std::array<scan::Scanned, 1> scanned{scan::Scanned{"", std::move(report)}};
-  return scan::to_sarif(scanned, *profile, verifier.substr(verifier.find(' ') + 1));
+  auto report = scan::parse_rows(core::dump_json(*rows));
+  auto seen = sandbox_report(result);
+  if (!report || !seen) return unreadable;
+  const std::array<scan::Scanned, 2> scanned{scan::Scanned{"", std::move(*report)},
+                                             scan::Scanned{"", std::move(*seen)}};
+  std::vector<scan::Profile> profiles{*profile};
+  if (sandbox_profile && result.contains("sandboxRows")) profiles.push_back(*sandbox_profile);
+  return scan::to_sarif(scanned, profiles, verifier.substr(verifier.find(' ') + 1));
 }
 
 }  // namespace skill_verifier::service

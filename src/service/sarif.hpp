@@ -8,10 +8,10 @@
 
 namespace skill_verifier::service {
 
-/// The static checks that a completed job's result holds, as SARIF 2.1.0. Checks that `profile` does not have are there
-/// without what they mean. `verifier`: name and version, `skill-verifier 0.1.0`. Errors: not_found `checks_not_made`,
-/// internal `result_unreadable`.
+/// The checks that a completed job's result holds, those in the sandbox included, as one run of SARIF 2.1.0. Checks
+/// that neither profile has are there without what they mean. `verifier`: name and version, `skill-verifier 0.1.0`.
+/// Errors: not_found `checks_not_made`, internal `result_unreadable`.
 Result<std::string> sarif_of(const store::Job& job, const std::optional<scan::Profile>& profile,
-                             const std::string& verifier);
+                             const std::optional<scan::Profile>& sandbox_profile, const std::string& verifier);
 
 }  // namespace skill_verifier::service

@@ -202,8 +202,9 @@ awaitable<Result<store::Delivery>> Service::redeliver(std::string id) {
 }
 
 awaitable<Result<std::string>> Service::sarif(store::Job job) {
-  auto make = [whole = std::make_shared<const store::Job>(std::move(job)), profile = impl_->options.checks,
-               verifier = impl_->options.verifier] { return sarif_of(*whole, profile, verifier); };
+  auto make = [whole = std::make_shared<const store::Job>(std::move(job)), &options = impl_->options] {
+    return sarif_of(*whole, options.checks, options.sandbox_checks, options.verifier);
+  };
   co_return co_await core::run_on(impl_->pool, std::move(make));
 }
 

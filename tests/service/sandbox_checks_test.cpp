@@ -102,6 +102,42 @@ TEST_F(SandboxChecksTest, StandInTheStatement) {
   EXPECT_EQ(about["annotations"]["rowsSha256"], core::sha256_hex(result_of(job)["sandboxRows"].dump()));
 }
 
+TEST_F(SandboxChecksTest, AreInTheSarifOfAJob) {
+  options_.checks = scan::standard_profile().value();
+  restart();
+  broken_syntax_ = true;
+  const auto job = verify("");
+  const auto sarif = await(service_->sarif(job));
+  ASSERT_TRUE(sarif) << sarif.error().message;
+  const auto run = parse(*sarif)["runs"][0];
+  EXPECT_EQ(run["properties"]["profile"], "standard-v1");
+  EXPECT_EQ(run["properties"]["furtherProfiles"][0]["profile"], "sandbox-v1");
+  EXPECT_EQ(run["properties"]["furtherProfiles"][0]["profileDigest"], options_.sandbox_checks->digest());
+  std::vector<json> found;
+  for (const auto& result : run["results"])
+    if (result["ruleId"] == "sandbox/syntax") found.push_back(result);
+  ASSERT_EQ(found.size(), 1u) << run["results"];
+  const auto rows = result_of(job)["sandboxRows"].get<std::vector<json>>();
+  const json& row = *std::ranges::find_if(rows, [](const json& one) { return one["check"] == "sandbox/syntax"; });
+  const auto& rule = run["tool"]["driver"]["rules"][found[0]["ruleIndex"].get<std::size_t>()];
+  EXPECT_EQ(rule["id"], "sandbox/syntax");
+  EXPECT_FALSE(rule["help"]["text"].get<std::string>().empty());
+  const auto& place = found[0]["locations"][0]["physicalLocation"];
+  EXPECT_EQ(place["artifactLocation"]["uri"], row["file"]);
+  EXPECT_EQ(place["region"]["startLine"], row.value("line", 1));
+  EXPECT_THAT(found[0]["message"]["text"].get<std::string>(), HasSubstr(row["command"].get<std::string>()));
+  EXPECT_THAT(found[0]["message"]["text"].get<std::string>(), HasSubstr(row["note"].get<std::string>()));
+}
+
+TEST_F(SandboxChecksTest, AreInNoSarifWhereTheyWereOff) {
+  options_.checks = scan::standard_profile().value();
+  options_.sandbox_checks.reset();
+  restart();
+  const auto sarif = await(service_->sarif(verify("")));
+  ASSERT_TRUE(sarif);
+  EXPECT_FALSE(parse(*sarif)["runs"][0]["properties"].contains("furtherProfiles"));
+}
+
 TEST_F(SandboxChecksTest, DoNotChangeWhatTheDeclaredTestSays) {
   broken_syntax_ = true;
   const auto passed = verify(kTested);

@@ -27,5 +27,7 @@ std::string to_json(const Scanned& scanned, const Profile& profile);
 /// left out. Columns are in UTF-16 code units (`columnKind`). Locations are relative URIs of `path` joined with the
 /// row's file; a row that its author allowed has a suppression of kind inSource, unless it is critical.
 std::string to_sarif(std::span<const Scanned> scanned, const Profile& profile, std::string_view version);
+/// The same where the rows are of several profiles, at least one; the first one names the run.
+std::string to_sarif(std::span<const Scanned> scanned, std::span<const Profile> profiles, std::string_view version);
 
 }  // namespace skill_verifier::scan

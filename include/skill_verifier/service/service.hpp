@@ -191,7 +191,7 @@ class Service {
   awaitable<Result<std::vector<store::Delivery>>> deliveries(store::DeliveryFilter filter);
   /// Sends a message again that was delivered or given up. Errors: those of store::Outbox::redeliver.
   awaitable<Result<store::Delivery>> redeliver(std::string id);
-  /// A completed job's static checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
+  /// A completed job's checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
   /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
   awaitable<Result<std::string>> sarif(store::Job job);
   awaitable<Health> health();
