@@ -92,13 +92,13 @@ _skill_verifier_look() {{
 {}  esac
 }}
 _skill_verifier() {{
-  local current=${{COMP_WORDS[COMP_CWORD]}} path='' words valued below i
+  local current=${{COMP_WORDS[COMP_CWORD]}} at='' words valued below i
   COMPREPLY=()
   _skill_verifier_look ''
   for ((i = 1; i < COMP_CWORD; i++)); do
     if [[ " $below " == *" ${{COMP_WORDS[i]}} "* && -n ${{COMP_WORDS[i]}} ]]; then
-      path=${{path:+$path }}${{COMP_WORDS[i]}}
-      _skill_verifier_look "$path"
+      at=${{at:+$at }}${{COMP_WORDS[i]}}
+      _skill_verifier_look "$at"
     fi
   done
   if ((COMP_CWORD > 1)) && [[ "|$valued|" == *"|${{COMP_WORDS[COMP_CWORD - 1]}}|"* ]]; then

@@ -198,19 +198,64 @@ TEST_F(Client, SaysIncompleteWhereThereIsNoQuote) {
   EXPECT_EQ(none.out.find("\npassed"), std::string::npos) << none.out;
 }
 
-/// What bash offers behind these words, one a line.
-std::string completed(const std::string& words) {
-  const std::string script = "source <('" + program("skill-verifier").string() + "' completion bash); COMP_WORDS=(" +
-                             words +
-                             "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _skill_verifier; "
-                             "printf '%s\\n' \"${COMPREPLY[@]}\"";
-  const Finished finished = run({"bash", "-c", script});
-  EXPECT_EQ(finished.err, "");
-  return "\n" + finished.out;
-}
+/// A shell that reads its own script and completes as it does at a prompt.
+class Completion : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (run({"sh", "-c", std::string("command -v ") + GetParam()}).exit_code != 0)
+      GTEST_SKIP() << "no " << GetParam() << " is installed: its completion was not tried";
+    const Finished script = run({program("skill-verifier").string(), "completion", GetParam()});
+    ASSERT_EQ(script.exit_code, 0) << script.err;
+    script_ = work_.write("script", script.out).string();
+  }
 
-TEST(Completion, OffersInBashEveryCommandAndEveryOptionThatHelpNames) {
+  /// What is offered for the last of these words, one a line.
+  std::string offered(const std::vector<std::string>& words) const {
+    const std::string shell = GetParam();
+    const Finished finished = shell == "bash" ? in_bash(words) : shell == "zsh" ? in_zsh(words) : in_fish(words);
+    EXPECT_EQ(finished.err, "");
+    return "\n" + finished.out;
+  }
+
+  TempDir work_;
+
+ private:
+  static Finished with_words(std::vector<std::string> argv, const std::vector<std::string>& words) {
+    argv.insert(argv.end(), words.begin(), words.end());
+    return run(argv);
+  }
+  Finished in_bash(const std::vector<std::string>& words) const {
+    return with_words({"bash", "-c",
+                       "source '" + script_ +
+                           "'; COMP_WORDS=(skill-verifier \"$@\"); COMP_CWORD=$#; _skill_verifier; "
+                           "printf '%s\\n' \"${COMPREPLY[@]}\"",
+                       "bash"},
+                      words);
+  }
+  /// Zsh's own bashcompinit, with its last step, which is for a line editor alone, printing instead.
+  Finished in_zsh(const std::vector<std::string>& words) const {
+    return with_words({"zsh", "-f", "-c",
+                       "autoload -U +X compinit && compinit -u -D; source '" + script_ +
+                           "'; compset() { return 1 }; compadd() { print -rl -- ${(M)matches:#$PREFIX*} }; "
+                           "words=(skill-verifier \"$@\"); CURRENT=$#words; PREFIX=$words[-1]; "
+                           "eval \"${_comps[skill-verifier]}\"",
+                       "zsh"},
+                      words);
+  }
+  Finished in_fish(const std::vector<std::string>& words) const {
+    // A description follows each word behind a tab.
+    return with_words({"fish", "--no-config", "-c",
+                       "source '" + script_ +
+                           "'; complete -C (string join ' ' -- skill-verifier $argv) | string replace -r '\\t.*' ''"},
+                      words);
+  }
+
+  std::string script_;
+};
+
+TEST_P(Completion, OffersEveryCommandAndEveryOptionThatHelpNames) {
   const std::string self = program("skill-verifier").string();
+  const std::string first = offered({""});
   std::istringstream lines(run({self, "--help"}).out);
   bool below = false;
   int commands = 0;
@@ -219,42 +264,33 @@ TEST(Completion, OffersInBashEveryCommandAndEveryOptionThatHelpNames) {
     if (!below || !line.starts_with("  ") || line[2] == ' ') continue;
     const std::string command = line.substr(2, line.find(' ', 2) - 2);
     ++commands;
-    EXPECT_NE(completed("skill-verifier ''").find("\n" + command + "\n"), std::string::npos) << command;
-    const std::string offered = completed("skill-verifier " + command + " -");
+    EXPECT_NE(first.find("\n" + command + "\n"), std::string::npos) << command;
+    const std::string options = offered({command, "-"});
     std::istringstream help(run({self, command, "--help"}).out);
     for (std::string option; std::getline(help, option);) {
       if (!option.starts_with("  -")) continue;
       std::istringstream names(option.substr(2, option.find(' ', 2) - 2));
       for (std::string name; std::getline(names, name, ',');)
-        EXPECT_NE(offered.find("\n" + name + "\n"), std::string::npos) << command << " " << name;
+        EXPECT_NE(options.find("\n" + name + "\n"), std::string::npos) << command << " " << name;
     }
   }
   EXPECT_GE(commands, 10);
 }
 
-TEST(Completion, OffersWhatFitsTheBeginning) {
-  EXPECT_EQ(completed("skill-verifier sub"), "\nsubmit\n");
-  EXPECT_EQ(completed("skill-verifier submit --idem"), "\n--idempotency-key\n");
-  const TempDir work;
-  work.write("a-file", "");
-  EXPECT_EQ(completed("skill-verifier submit --trust-root '" + work.path().string() + "/a-'"),
-            "\n" + work.path().string() + "/a-file\n");
+TEST_P(Completion, OffersWhatFitsTheBeginning) {
+  EXPECT_EQ(offered({"sub"}), "\nsubmit\n");
+  EXPECT_EQ(offered({"submit", "--idem"}), "\n--idempotency-key\n");
+  EXPECT_EQ(offered({"keys", "rot"}), "\nrotate\n");
+  EXPECT_EQ(offered({"keys", "rotate", "--gr"}), "\n--grace\n");
+  const std::string file = work_.write("a-file", "").string();
+  EXPECT_EQ(offered({"submit", "--trust-root", file.substr(0, file.size() - 4)}), "\n" + file + "\n");
 }
 
-TEST(Completion, IsReadByZshAndFishWhereTheyAre) {
-  const std::string self = program("skill-verifier").string();
-  bool any = false;
-  for (const std::string shell : {"zsh", "fish"}) {
-    EXPECT_NE(run({self, "completion", shell}).out.find("--idempotency-key") != std::string::npos ||
-                  run({self, "completion", shell}).out.find("-l idempotency-key") != std::string::npos,
-              false);
-    if (run({"sh", "-c", "command -v " + shell}).exit_code != 0) continue;
-    any = true;
-    const Finished read = run({"sh", "-c", "'" + self + "' completion " + shell + " | " + shell + " -n"});
-    EXPECT_EQ(read.exit_code, 0) << shell << read.err;
-  }
-  EXPECT_EQ(run({self, "completion", "tcsh"}).exit_code, 64);
-  if (!any) GTEST_SKIP() << "neither zsh nor fish is installed: their scripts were not read by them";
+INSTANTIATE_TEST_SUITE_P(Shells, Completion, testing::Values("bash", "zsh", "fish"),
+                         [](const auto& shell) { return std::string(shell.param); });
+
+TEST(CompletionCommand, RefusesOtherShells) {
+  EXPECT_EQ(run({program("skill-verifier").string(), "completion", "tcsh"}).exit_code, 64);
 }
 
 }  // namespace
