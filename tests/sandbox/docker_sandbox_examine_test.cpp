@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "sandbox/docker_fixture.hpp"
+#include "support/paths.hpp"
 
 namespace skill_verifier::test {
 namespace {
@@ -12,6 +16,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using What = Watched::What;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 /// Several commands in one container of the image `base`, and what its init sees of them.
 class Examine : public DockerFixture {
@@ -101,6 +110,32 @@ TEST_F(Examine, SeesWritesOutsideOfWhereASkillMay) {
               ElementsAre(asked(What::write, "/etc/shadow")))
       << "a link does not hide where it leads";
   EXPECT_THAT(watched("of=root; echo x >/proc/self/$of/etc/motd").asked, ElementsAre(asked(What::write, "/etc/motd")));
+}
+
+TEST_F(Examine, SeesModesTimesAndAttributes) {
+  EXPECT_THAT(watched("chmod 777 /etc/passwd").asked, ElementsAre(asked(What::write, "/etc/passwd")));
+  EXPECT_THAT(watched("touch -c /etc/passwd").asked, ElementsAre(asked(What::write, "/etc/passwd")));
+  const std::vector<std::string> calls{"utime",    "utimes",    "futimesat",   "utimensat",
+                                       "setxattr", "lsetxattr", "removexattr", "lremovexattr"};
+  std::vector<std::string> lines;
+  for (const auto& call : calls)
+    lines.push_back("./probe change " + call + " /etc/passwd");
+  lines.emplace_back("./probe change futimens /etc/passwd");
+  lines.emplace_back("ln -s /etc/passwd /tmp/link; ./probe change utimensat-link /tmp/link");
+  lines.emplace_back("./probe change utimensat /tmp/link; ./probe change lsetxattr /tmp/link");
+  lines.emplace_back("touch /tmp/a; for call in utimes setxattr; do ./probe change $call /tmp/a; done");
+  auto request = request_of(lines);
+  request.pack = pack(PackBuilder().executable("probe", read_file(binary_dir() / "bin/skill-verifier-hostile-probe")));
+  const auto result = must_examine(std::move(request));
+  ASSERT_EQ(result.runs.size(), lines.size()) << result.stopped;
+  const auto seen = [&result](std::size_t run) { return result.runs[run].watched.value_or(Watched{}); };
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    EXPECT_THAT(seen(i).asked, ElementsAre(asked(What::write, "/etc/passwd"))) << calls[i];
+  EXPECT_THAT(seen(calls.size()).asked, IsEmpty()) << "of a descriptor that was opened for reading";
+  EXPECT_EQ(seen(calls.size()).unreadable, 0u);
+  EXPECT_THAT(seen(calls.size() + 1).asked, IsEmpty()) << "the link is its own";
+  EXPECT_THAT(seen(calls.size() + 2).asked, ElementsAre(asked(What::write, "/etc/passwd"))) << "where it leads is not";
+  EXPECT_THAT(seen(calls.size() + 3).asked, IsEmpty());
 }
 
 TEST_F(Examine, SeesNothingInWhatASkillMay) {

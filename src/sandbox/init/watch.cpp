@@ -158,63 +158,26 @@ void Watch::note(const seccomp_notif& call, const Identity& identity) {
   // What the process may look at, no more: its paths are opened with its own rights.
   const AsJob job(identity);
   const auto& args = call.data.args;
-  const auto folder = [&](std::size_t index) { return static_cast<int>(args[index]); };
-  switch (call.data.nr) {
-    case SYS_connect:
-      return note_peer(call, args[1], args[2]);
-    case SYS_sendto:
-      return note_peer(call, args[4], args[5]);
-    case SYS_mkdir:
-    case SYS_mknod:
-      return note_path(call, AT_FDCWD, args[0], false, true);
-    case SYS_mkdirat:
-    case SYS_mknodat:
-      return note_path(call, folder(0), args[1], false, true);
-    case SYS_open:
-    case SYS_creat:
-    case SYS_truncate:
-    case SYS_chmod:
-    case SYS_chown:
-      return note_path(call, AT_FDCWD, args[0], true, false);
-    case SYS_openat:
-    case SYS_fchmodat:
-      return note_path(call, folder(0), args[1], true, false);
-    case SYS_openat2: {
-      // Its flags are in memory, as the first member of a structure that only grows.
-      const auto how = read_memory(call.pid, args[2], sizeof(std::uint64_t));
-      std::uint64_t flags = 0;
-      if (how.size() == sizeof flags) std::memcpy(&flags, how.data(), sizeof flags);
-      if (how.size() == sizeof flags && (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) == 0) return;
-      return note_path(call, folder(0), args[1], true, false);
-    }
-    case SYS_fchownat:
-    case SYS_unlinkat:
-      return note_path(call, folder(0), args[1], false, false);
-    case SYS_unlink:
-    case SYS_rmdir:
-    case SYS_lchown:
-      return note_path(call, AT_FDCWD, args[0], false, false);
-    case SYS_rename:
-      note_path(call, AT_FDCWD, args[0], false, false);
-      return note_path(call, AT_FDCWD, args[1], false, false);
-    case SYS_renameat:
-    case SYS_renameat2:
-      note_path(call, folder(0), args[1], false, false);
-      return note_path(call, folder(2), args[3], false, false);
-    case SYS_link:
-    case SYS_symlink:
-      return note_path(call, AT_FDCWD, args[1], false, false);
-    case SYS_linkat:
-      return note_path(call, folder(2), args[3], false, false);
-    case SYS_symlinkat:
-      return note_path(call, folder(1), args[2], false, false);
-    default:
-      return;
+  if (call.data.nr == SYS_connect) return note_peer(call, args[1], args[2]);
+  if (call.data.nr == SYS_sendto) return note_peer(call, args[4], args[5]);
+  if (call.data.nr == SYS_openat2) {
+    // Its flags are in memory, as the first member of a structure that only grows.
+    const auto how = read_memory(call.pid, args[2], sizeof(std::uint64_t));
+    std::uint64_t flags = 0;
+    if (how.size() == sizeof flags) std::memcpy(&flags, how.data(), sizeof flags);
+    if (how.size() == sizeof flags && (flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) == 0) return;
+    return note_path(call, NamingCall{SYS_openat2, 0, 1, true});
   }
+  for (const NamingCall& naming : kNamingCalls)
+    if (naming.number == call.data.nr) note_path(call, naming);
 }
 
-/// `creates_only`: nothing is asked for when there is something already, as of every folder on the way by `mkdir -p`.
-void Watch::note_path(const seccomp_notif& call, int folder, std::uint64_t path, bool follow, bool creates_only) {
+void Watch::note_path(const seccomp_notif& call, const NamingCall& naming) {
+  const auto argument = [&call](int index) { return call.data.args[static_cast<std::size_t>(index)]; };
+  const std::uint64_t path = argument(naming.path);
+  if (path == 0) return;
+  const int folder = naming.folder == kNowhere ? AT_FDCWD : static_cast<int>(argument(naming.folder));
+  const bool follow = naming.follow && (naming.flags < 0 || (argument(naming.flags) & AT_SYMLINK_NOFOLLOW) == 0);
   auto text = read_text(call.pid, path);
   if (!text) {
     ++unreadable_;
@@ -233,7 +196,7 @@ void Watch::note_path(const seccomp_notif& call, int folder, std::uint64_t path,
   bool exists = false;
   const auto target = where(own, follow, exists);
   // Pipes, sockets and what has no name.
-  if (!target.starts_with('/') || (creates_only && exists)) return;
+  if (!target.starts_with('/') || (naming.creates_only && exists)) return;
   if (may_write(target) || is_own_setting(call.pid, target)) return;
   add(kWrite, target);
 }

@@ -8,6 +8,7 @@
 
 #include "sandbox/init/identity.hpp"
 #include "sandbox/init/posix.hpp"
+#include "sandbox/init/watch_calls.hpp"
 #include "sandbox/init/wire.hpp"
 
 namespace skill_verifier::sandbox::guest {
@@ -53,7 +54,7 @@ class Watch {
     std::uint32_t times;
   };
   void note(const seccomp_notif& call, const Identity& identity);
-  void note_path(const seccomp_notif& call, int folder, std::uint64_t path, bool follow, bool creates_only);
+  void note_path(const seccomp_notif& call, const NamingCall& naming);
   void note_peer(const seccomp_notif& call, std::uint64_t address, std::uint64_t size);
   void add(std::uint8_t kind, std::string target);
 

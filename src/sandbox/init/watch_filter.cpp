@@ -14,18 +14,17 @@
 #include <cstring>
 #include <vector>
 
+#include "sandbox/init/watch_calls.hpp"
+
 namespace skill_verifier::sandbox::guest {
 namespace {
 
 using Program = std::vector<sock_filter>;
 
-/// Always shown. Calls on an open descriptor are not among them: it was opened by a call that was shown, or for
-/// reading. Nor is sendmsg, by which the listener has to go out: the network's counters know of its datagrams.
-constexpr std::array kShown{
-    SYS_creat,    SYS_openat2,   SYS_mkdir,    SYS_mkdirat, SYS_rmdir,   SYS_unlink,    SYS_unlinkat, SYS_rename,
-    SYS_renameat, SYS_renameat2, SYS_link,     SYS_linkat,  SYS_symlink, SYS_symlinkat, SYS_truncate, SYS_mknod,
-    SYS_mknodat,  SYS_chmod,     SYS_fchmodat, SYS_chown,   SYS_lchown,  SYS_fchownat,  SYS_connect,
-};
+/// Always shown, besides the calls that name a file. Calls on an open descriptor are not among them: it was opened by a
+/// call that was shown, or for reading. Nor is sendmsg, by which the listener has to go out: the network's counters
+/// know of its datagrams.
+constexpr std::array kShown{SYS_openat2, SYS_connect};
 constexpr std::uint32_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
 void load(Program& program, std::size_t offset) {
@@ -40,6 +39,11 @@ void jump(Program& program, std::uint16_t test, std::uint32_t value, std::uint8_
 /// The lower half of an argument; the upper one is 4 bytes further.
 constexpr std::size_t argument(std::size_t index) {
   return offsetof(seccomp_data, args) + index * sizeof(std::uint64_t);
+}
+
+void show(Program& program, long call) {
+  jump(program, BPF_JEQ, static_cast<std::uint32_t>(call), 0, 1);
+  give(program, SECCOMP_RET_USER_NOTIF);
 }
 
 void show_when_writing(Program& program, long call, std::size_t flags) {
@@ -57,10 +61,10 @@ Program make_program() {
   jump(program, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);
   give(program, SECCOMP_RET_ALLOW);
   load(program, offsetof(seccomp_data, nr));
-  for (const long call : kShown) {
-    jump(program, BPF_JEQ, static_cast<std::uint32_t>(call), 0, 1);
-    give(program, SECCOMP_RET_USER_NOTIF);
-  }
+  for (const long call : kShown)
+    show(program, call);
+  for (const NamingCall& call : kNamingCalls)
+    if (call.number != SYS_open && call.number != SYS_openat) show(program, call.number);
   show_when_writing(program, SYS_open, 1);
   show_when_writing(program, SYS_openat, 2);
   jump(program, BPF_JEQ, SYS_sendto, 0, 5);

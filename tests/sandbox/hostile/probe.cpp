@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   if (what == "daemon") return probe::daemon_left_behind();
   if (what == "int80") return probe::int80();
   if (what == "x32") return probe::x32();
+  if (what == "change" && argc == 4) return probe::change(argv[2], argv[3]);
   if (what == "euid") return std::printf("%u %u\n", ::getuid(), ::geteuid()), 0;
   std::fprintf(stderr, "unknown attack\n");
   return 2;

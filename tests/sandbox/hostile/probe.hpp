@@ -27,5 +27,6 @@ int flood();
 int daemon_left_behind();
 int int80();
 int x32();
+int change(const char* call, const char* path);
 
 }  // namespace probe
