@@ -16,6 +16,8 @@ void add_sandbox_checks(attest::StatementInput& made, const SandboxReport& repor
   append(made.passed_tests, report.checks(scan::Outcome::passed));
   append(made.warned_tests, report.checks(scan::Outcome::warned));
   append(made.failed_tests, report.checks(scan::Outcome::failed));
+  append(made.passed_tests, report.single_tests(true));
+  append(made.failed_tests, report.single_tests(false));
   attest::StatementInput::SandboxChecks checks;
   checks.profile = report.profile;
   checks.profile_sha256 = report.profile_digest;

@@ -6,9 +6,11 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <tuple>
 #include <utility>
 
+#include "service/reported_tests.hpp"
 #include "service/sandbox_judge.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -71,7 +73,8 @@ class Judge {
                            [&](const SandboxRow& row) { return row.check == check.id; });
       if (own.empty()) own.push_back(nothing_found(check));
       std::ranges::sort(own, [](const SandboxRow& a, const SandboxRow& b) {
-        return std::tie(a.file, a.line, a.command, a.note) < std::tie(b.file, b.line, b.command, b.note);
+        return std::tie(a.file, a.line, a.command, a.test, a.note) <
+               std::tie(b.file, b.line, b.command, b.test, b.note);
       });
       std::ranges::move(own, std::back_inserter(rows));
     }
@@ -182,13 +185,44 @@ class Judge {
   }
 
   void judge_test(const PlannedCommand& planned, const sandbox::RunResult& run) {
-    if (run.outcome == sandbox::Outcome::timeout)
-      return hit(kTest, planned, fmt::format("did not end within {} s", planned.command.spec.timeout.count() / 1000));
-    if (auto crash = crash_of(run)) return hit(kTest, planned, std::move(*crash));
-    if (run.exit_code == 0) return pass(kTest, planned);
-    if (lacks_something(output_of(run)))
+    if (run.outcome == sandbox::Outcome::timeout) {
+      hit(kTest, planned, fmt::format("did not end within {} s", planned.command.spec.timeout.count() / 1000));
+    } else if (auto crash = crash_of(run)) {
+      hit(kTest, planned, std::move(*crash));
+    } else if (run.exit_code == 0) {
+      pass(kTest, planned);
+    } else if (lacks_something(output_of(run))) {
       return skip(kTest, planned, "it needs something that is not in the image; only a declared test has dependencies");
-    hit(kTest, planned, fmt::format("exited with status {}", run.exit_code.value_or(-1)));
+    } else {
+      hit(kTest, planned, fmt::format("exited with status {}", run.exit_code.value_or(-1)));
+    }
+    judge_single_tests(planned, run);
+  }
+
+  /// The rows after that of their command, which is the last one so far. They are the skill's word: one that failed
+  /// fails its row only where the command did.
+  void judge_single_tests(const PlannedCommand& planned, const sandbox::RunResult& run) {
+    const scan::TestReport report = reported_tests(run);
+    const bool command_passed = rows_.back().outcome == Outcome::passed;
+    const std::size_t kept = std::min(report.tests.size(), scan::kMaxReportedTests - singles_);
+    const std::size_t more = report.tests.size() - kept + report.left_out;
+    if (more > 0) {
+      std::string& note = rows_.back().note;
+      note += fmt::format("{}it reports {} more tests", note.empty() ? "" : "; ", more);
+    }
+    singles_ += kept;
+    for (const scan::TestCase& test : std::span(report.tests).first(kept)) {
+      auto row = row_of(kTest, planned);
+      row.test = test.name;
+      if (test.outcome == scan::TestOutcome::skipped) row.outcome = Outcome::skipped;
+      if (test.outcome != scan::TestOutcome::failed) {
+        rows_.push_back(std::move(row));
+        continue;
+      }
+      row.note = command_passed ? "reported as failed by a command that passed" : "reported as failed";
+      if (command_passed) row.severity = Severity::medium;
+      hit(std::move(row));
+    }
   }
 
   void count_left_out(const SandboxPlan& plan) {
@@ -227,6 +261,7 @@ class Judge {
   std::set<std::string, std::less<>> programs_;
   std::vector<SandboxRow> rows_;
   std::size_t smoked_ = 0;
+  std::size_t singles_ = 0;  ///< rows of single tests
 };
 
 Json row_json(const SandboxRow& row) {
@@ -236,6 +271,7 @@ Json row_json(const SandboxRow& row) {
   };
   text("file", row.file);
   text("command", row.command);
+  text("test", row.test);
   text("note", row.note);
   if (row.line > 0) json["line"] = row.line;
   if (row.allowed) json["allowed"] = true;
@@ -267,6 +303,14 @@ std::vector<std::string> SandboxReport::allowed() const {
   for (const auto& row : rows)
     if (row.allowed && (ids.empty() || ids.back() != row.check)) ids.push_back(row.check);
   return ids;
+}
+
+std::vector<std::string> SandboxReport::single_tests(bool passed) const {
+  std::vector<std::string> names;
+  for (const auto& row : rows)
+    if (!row.test.empty() && row.outcome != Outcome::skipped && (row.outcome == Outcome::passed) == passed)
+      names.push_back(fmt::format("{}/{}/{}", row.check, core::shorten(row.command, kMostText), row.test));
+  return names;
 }
 
 SandboxReport judge_sandbox(const SandboxPlan& plan, const Result<sandbox::ExamineResult>& examined,

@@ -20,6 +20,7 @@ struct SandboxRow {
   std::string file;                ///< empty where the row is about no file
   int line = 0;                    ///< 1-based; 0: unknown
   std::string command;             ///< as a person would type it in the skill's folder
+  std::string test;                ///< of the command's, as its output names it; empty: the row is about the command
   std::string note;                ///< what happened, or why the check was not done
   bool allowed = false;            ///< the author declared in metadata.skill-verifier-allow that this is intended
   std::optional<bool> declared{};  ///< false: of a test that the manifest does not declare
@@ -32,7 +33,7 @@ struct SandboxReport {
   std::optional<sandbox::Image> image;  ///< that the commands ran in; absent: nothing ran
   /// Another run would say the same: everything was run, and ended by itself.
   bool repeatable = true;
-  std::vector<SandboxRow> rows;  ///< by the profile's order of checks, then by file, line and command
+  std::vector<SandboxRow> rows;  ///< by the profile's order of checks, then by file, line, command and test
 
   std::size_t count(scan::Outcome outcome) const;
   /// Ids of the checks whose worst row has this outcome (failed, warned, skipped, passed, the worst first), in the
@@ -40,6 +41,8 @@ struct SandboxReport {
   std::vector<std::string> checks(scan::Outcome outcome) const;
   /// Ids of the checks with rows that the author declared to be intended.
   std::vector<std::string> allowed() const;
+  /// Single tests that passed, or that did not, as `sandbox/test/<command>/<name>`; skipped ones are in neither.
+  std::vector<std::string> single_tests(bool passed) const;
 };
 
 /// `examined` is what came of SandboxPlan::to_run; an error in it skips every check, with its message as the reason: a

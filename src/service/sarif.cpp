@@ -13,13 +13,20 @@ namespace skill_verifier::service {
 
 namespace {
 
-/// The command is what a row of the sandbox is about, as the text that was found is of the others.
+core::OrderedJson subject_of(const core::OrderedJson& row) {
+  const auto& command = row["command"];
+  if (!row.contains("test") || !command.is_string() || !row["test"].is_string()) return command;
+  return command.get<std::string>() + " > " + row["test"].get<std::string>();
+}
+
+/// The command, and its single test, is what a row of the sandbox is about, as the text that was found is of the
+/// others.
 Result<scan::Report> sandbox_report(const core::OrderedJson& result) {
   const auto rows = result.find("sandboxRows");
   if (rows == result.end()) return scan::Report{};
   core::OrderedJson renamed = *rows;
   for (auto& row : renamed)
-    if (row.is_object() && row.contains("command")) row["matched"] = row["command"];
+    if (row.is_object() && row.contains("command")) row["matched"] = subject_of(row);
   return scan::parse_rows(core::dump_json(renamed));
 }
 

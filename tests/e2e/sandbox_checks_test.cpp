@@ -138,6 +138,18 @@ TEST_F(SandboxChecks, RunTestsThatNobodyDeclaredWithoutChangingPassed) {
   EXPECT_EQ(rows(result, "test", "test.sh"), std::vector<std::string>{"failed: exited with status 4"});
 }
 
+TEST_F(SandboxChecks, NameTheSingleTestsOfTestsThatNobodyDeclared) {
+  file("test.sh", "#!/bin/sh\necho '1..2'\necho 'ok 1 - adds'\necho 'not ok 2 - breaks'\nexit 1\n");
+  const auto result = verify();
+  std::vector<std::string> found;
+  for (const auto& row : result["sandboxRows"])
+    if (row["check"] == "sandbox/test" && row.value("file", "") == "test.sh") {
+      EXPECT_EQ(row["declared"], false);
+      found.push_back(row["outcome"].get<std::string>() + " " + row.value("test", "-"));
+    }
+  EXPECT_THAT(found, testing::ElementsAre("failed -", "passed adds", "failed breaks"));
+}
+
 TEST_F(SandboxChecks, AreSkippedWhereTheImageIsMissingAndAbsentWhereTheyAreOff) {
   file("bad.sh", "if\n");
   const auto missing = verify({"--set", "checks.toolbox=skill-verifier.local/none:1"});

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "service/policy_document.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
@@ -27,6 +29,7 @@ class SandboxChecksTest : public ServiceTest {
         run.watched.emplace();
         run.watched->calls = run.watched->network = true;
       }
+      if (!reported_.empty()) result.runs.back().out = FakeSandbox::exited(0, reported_).out;
       if (broken_syntax_) result.runs[1] = FakeSandbox::exited(2, "", "./run.sh: line 3: syntax error");
       return result;
     };
@@ -37,6 +40,7 @@ class SandboxChecksTest : public ServiceTest {
     made.skill_path = make_skill(front);
     std::ofstream(fs::path(*made.skill_path) / "SKILL.md", std::ios::app) << "Start `run.sh`.\n";
     if (script) std::ofstream(fs::path(*made.skill_path) / "run.sh") << "echo hi\n";
+    if (!reported_.empty()) std::ofstream(fs::path(*made.skill_path) / "test.sh") << "echo hi\n";
     auto job = await(service_->submit(std::move(made)));
     EXPECT_TRUE(job) << job.error().message;
     return job ? wait(job->id) : store::Job{};
@@ -52,6 +56,7 @@ class SandboxChecksTest : public ServiceTest {
 
   std::optional<Error> fault_;
   bool broken_syntax_ = false;
+  std::string reported_;  ///< by a test that the package then holds
 };
 
 TEST_F(SandboxChecksTest, AreMadeForASkillWithoutATest) {
@@ -136,6 +141,21 @@ TEST_F(SandboxChecksTest, AreInNoSarifWhereTheyWereOff) {
   const auto sarif = await(service_->sarif(verify("")));
   ASSERT_TRUE(sarif);
   EXPECT_FALSE(parse(*sarif)["runs"][0]["properties"].contains("furtherProfiles"));
+}
+
+TEST_F(SandboxChecksTest, SingleTestsThatNobodyDeclaredStandInTheStatement) {
+  reported_ = "1..2\nok 1 - adds\nnot ok 2 - breaks\n";
+  const auto job = verify("");
+  const auto statement = parse(job.statement);
+  const auto is_single = [](const std::string& name) { return name.starts_with("sandbox/test/"); };
+  auto passed = list(statement, "passedTests"), failed = list(statement, "failedTests");
+  std::erase_if(passed, std::not_fn(is_single));
+  std::erase_if(failed, std::not_fn(is_single));
+  ASSERT_EQ(passed.size(), 1u);
+  EXPECT_THAT(passed[0], testing::EndsWith("/adds"));
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_THAT(failed[0], testing::EndsWith("/breaks"));
+  EXPECT_EQ(result_of(job)["result"]["passed"], nullptr);
 }
 
 TEST_F(SandboxChecksTest, DoNotChangeWhatTheDeclaredTestSays) {

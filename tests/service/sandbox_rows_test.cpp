@@ -159,6 +159,61 @@ TEST(SandboxRows, AnUndeclaredTestHasARowThatSaysSo) {
   EXPECT_EQ(run(FakeSandbox::exited(1, "ModuleNotFoundError: No module named 'requests'")).outcome, Outcome::skipped);
 }
 
+/// Rows of `sandbox/test` for a command that wrote this, as `outcome test: note`.
+std::vector<std::string> test_rows(sandbox::RunResult run, const std::vector<std::string>& allows = {}) {
+  std::vector<std::string> rows;
+  for (const auto& row : judged(planned(Kind::test, "sh", "sh test.sh"), std::move(run), allows).rows) {
+    if (row.check != "sandbox/test") continue;
+    EXPECT_EQ(row.declared, false);
+    EXPECT_EQ(row.file, "run.x");
+    EXPECT_EQ(row.command, "sh test.sh");
+    rows.push_back(std::string(to_string(row.outcome)) + " " + row.test + ": " + row.note);
+  }
+  return rows;
+}
+const std::string kTap = "1..3\nok 1 - adds\nnot ok 2 - breaks\nok 3 - waits # SKIP no network\n";
+
+TEST(SandboxRows, SingleTestsThatAreReportedHaveRowsOfTheirOwn) {
+  EXPECT_THAT(test_rows(FakeSandbox::exited(1, kTap)),
+              ElementsAre("failed : exited with status 1", "passed adds: ", "failed breaks: reported as failed",
+                          "skipped waits: "));
+  EXPECT_THAT(test_rows(FakeSandbox::exited(1, "", kTap)).size(), 4u) << "on either stream";
+  auto late = timed_out();
+  late.out = FakeSandbox::exited(0, kTap).out;
+  EXPECT_THAT(test_rows(late).size(), 4u) << "a report that breaks off counts as far as it goes";
+  EXPECT_THAT(test_rows(FakeSandbox::exited(1, kTap), {"sandbox/test"}),
+              ElementsAre("warned : exited with status 1", "passed adds: ", "warned breaks: reported as failed",
+                          "skipped waits: "));
+  EXPECT_THAT(test_rows(FakeSandbox::exited(1, kTap + "ModuleNotFoundError: No module named 'x'\n")).size(), 1u)
+      << "what is missing here says nothing about single tests";
+}
+
+TEST(SandboxRows, AFailureThatACommandPassesOverIsAWarning) {
+  const auto report = judged(planned(Kind::test, "sh", "sh test.sh"), FakeSandbox::exited(0, kTap));
+  EXPECT_THAT(test_rows(FakeSandbox::exited(0, kTap)),
+              ElementsAre("passed : ", "passed adds: ", "warned breaks: reported as failed by a command that passed",
+                          "skipped waits: "));
+  EXPECT_THAT(report.checks(Outcome::warned), ElementsAre("sandbox/test"));
+  EXPECT_THAT(report.single_tests(true), ElementsAre("sandbox/test/sh test.sh/adds"));
+  EXPECT_THAT(report.single_tests(false), ElementsAre("sandbox/test/sh test.sh/breaks"));
+}
+
+TEST(SandboxRows, NoMoreThan200SingleTestsHaveRows) {
+  std::string many = "1..150\n";
+  for (int i = 1; i <= 150; ++i)
+    many += "ok " + std::to_string(i) + " - t" + std::to_string(i) + "\n";
+  SandboxPlan plan;
+  plan.commands = {planned(Kind::probe, "", ""), planned(Kind::test, "sh", "sh a.sh"),
+                   planned(Kind::test, "sh", "sh b.sh")};
+  sandbox::ExamineResult examined;
+  examined.runs = {FakeSandbox::exited(0, "sh\n"), FakeSandbox::exited(0, many), FakeSandbox::exited(0, many)};
+  const auto report = judge_sandbox(plan, examined, profile(), {});
+  EXPECT_EQ(report.single_tests(true).size(), 200u);
+  const auto second = std::ranges::find(report.rows, "sh b.sh", &SandboxRow::command);
+  EXPECT_EQ(second->note, "it reports 100 more tests");
+  EXPECT_THAT(report.checks(Outcome::passed), testing::Contains("sandbox/test"));
+}
+
 TEST(SandboxRows, AFaultOfOursAccusesNobody) {
   SandboxPlan plan;
   plan.commands = {planned(Kind::probe, "", ""), planned(Kind::syntax, "sh", "sh -n run.x"),
@@ -202,6 +257,14 @@ TEST(SandboxRows, AnAuthorCanAllowWhatIsIntended) {
   EXPECT_EQ(row_of(report, "sandbox/write").outcome, Outcome::warned);
   EXPECT_TRUE(row_of(report, "sandbox/write").allowed);
   EXPECT_THAT(report.allowed(), ElementsAre("sandbox/write"));
+}
+
+TEST(SandboxRows, OfSingleTestsAreWrittenWithTheirName) {
+  const auto rows =
+      nlohmann::json::parse(rows_json(judged(planned(Kind::test, "sh", "sh test.sh"), FakeSandbox::exited(1, kTap))));
+  EXPECT_EQ(rows.at(rows.size() - 2), nlohmann::json::parse(R"({"check":"sandbox/test","command":"sh test.sh",
+      "declared":false,"file":"run.x","note":"reported as failed","outcome":"failed","severity":"high",
+      "test":"breaks"})"));
 }
 
 TEST(SandboxRows, AreWrittenInFull) {
