@@ -192,6 +192,15 @@ std::string Query::text(int column) const {
   return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), size);
 }
 
+Result<std::vector<std::string>> read_texts(Query& query) {
+  std::vector<std::string> texts;
+  while (true) {
+    SKILL_VERIFIER_TRY(const bool row, query.step());
+    if (!row) return texts;
+    texts.push_back(query.text(0));
+  }
+}
+
 Result<Transaction> Transaction::begin(Database& database, const char* sql) {
   if (auto begun = database.exec(sql); !begun) return begun.error();
   return Transaction(database);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "skill_verifier/core/result.hpp"
 
@@ -96,6 +97,9 @@ class Query {
   int next_ = 1;
   int failed_ = 0;
 };
+
+/// The first columns of the rows that are left.
+Result<std::vector<std::string>> read_texts(Query& query);
 
 /// Rolls back in its destructor unless committed.
 class Transaction {

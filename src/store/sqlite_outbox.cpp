@@ -33,12 +33,7 @@ Result<Delivery> read_delivery(const Query& row) {
 
 Result<std::vector<std::string>> pending_hosts(Database& database) {
   Query query(database, sql::kPendingHosts);
-  std::vector<std::string> hosts;
-  while (true) {
-    SKILL_VERIFIER_TRY(const bool row, query.step());
-    if (!row) return hosts;
-    hosts.push_back(query.text(0));
-  }
+  return read_texts(query);
 }
 
 Result<void> add_due(Database& database, const std::string& host, Time now, std::size_t limit,

@@ -158,19 +158,10 @@ constexpr std::int64_t kFreePagesKept = 256;
 
 using Ids = std::vector<std::string>;
 
-Result<Ids> read_ids(Query& query) {
-  Ids ids;
-  while (true) {
-    SKILL_VERIFIER_TRY(const bool row, query.step());
-    if (!row) return ids;
-    ids.push_back(query.text(0));
-  }
-}
-
 Result<Ids> expire_jobs(Database& database, Time time) {
   Query rows(database, sql::kExpire);
   rows.bind(to_column(time));
-  return read_ids(rows);
+  return read_texts(rows);
 }
 
 /// One portion. Sizes are those of whole pages, so that the last job that has to go may be a few too many.
@@ -184,7 +175,7 @@ Result<Ids> trim_jobs(Database& database, std::uint64_t jobs, std::uint64_t byte
   if (portion == 0) return Ids();
   Query rows(database, sql::kTrim);
   rows.bind(portion);
-  return read_ids(rows);
+  return read_texts(rows);
 }
 
 class SqliteStore final : public JobStore {
