@@ -94,12 +94,11 @@ Result<JobsSnapshot> inspect_jobs(const fs::path& file, bool thorough) {
   SKILL_VERIFIER_TRY(snapshot.jobs, number(handle.get(), "SELECT count(*) FROM jobs"));
   constexpr const char* kUnfinished = "SELECT count(*) FROM jobs WHERE state IN ('pending', 'running')";
   SKILL_VERIFIER_TRY(snapshot.unfinished, number(handle.get(), kUnfinished));
-  // Schema 1 has no packs in rows.
-  const bool has_rows = version >= 2;
-  SKILL_VERIFIER_TRY(snapshot.packs,
-                     rows(handle.get(), has_rows ? "SELECT id FROM jobs LEFT JOIN packs USING (sequence)"
-                                                   " WHERE state IN ('pending', 'running') AND bytes IS NULL"
-                                                 : "SELECT id FROM jobs WHERE state IN ('pending', 'running')"));
+  // Schema 1 has no packs in rows, schema 7 none that are shared.
+  std::string with_file = "SELECT id FROM jobs WHERE state IN ('pending', 'running')";
+  if (version >= 2) with_file += " AND sequence NOT IN (SELECT sequence FROM packs)";
+  if (version >= 8) with_file += " AND sequence NOT IN (SELECT sequence FROM pack_shares)";
+  SKILL_VERIFIER_TRY(snapshot.packs, rows(handle.get(), with_file.c_str()));
   return snapshot;
 }
 

@@ -102,6 +102,16 @@ void StoreFiles::give_back(const fs::path& file, const std::string& id) const {
   fs::rename(pack(id), file, ignored);
 }
 
+Result<void> StoreFiles::share(const fs::path& file, const std::string& id) const {
+  const auto place = pack(id);
+  if (::link(file.c_str(), place.c_str()) == 0) return {};
+  // File systems limit how many names a file has, or know but one.
+  std::error_code error;
+  fs::copy_file(file, place, error);
+  if (error) return failure("cannot keep the package", error);
+  return sync(place);
+}
+
 void StoreFiles::discard(const std::string& id) const {
   std::error_code ignored;
   fs::remove(pack(id), ignored);

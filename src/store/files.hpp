@@ -43,6 +43,8 @@ class StoreFiles {
   /// Moves a file from the spool to the job's pack, and back. Neither syncs the folder.
   Result<void> adopt(const std::filesystem::path& file, const std::string& id) const;
   void give_back(const std::filesystem::path& file, const std::string& id) const;
+  /// Makes the file the job's pack too. Does not sync the folder.
+  Result<void> share(const std::filesystem::path& file, const std::string& id) const;
   void discard(const std::string& id) const;
   /// Writes the job's pack anew, replacing what a crash left of it. Not synced.
   Result<void> restore(const std::string& id, std::string_view bytes) const;

@@ -13,35 +13,23 @@ constexpr std::size_t kMostChanges = 64;
 }  // namespace
 
 GroupCommit::GroupCommit(Database database, Database checkpointer, std::function<Result<void>()> sync_packs)
-    : database_(std::move(database)), checkpointer_(std::move(checkpointer)), sync_packs_(std::move(sync_packs)) {}
+    : database_(std::move(database)),
+      checkpointer_(std::move(checkpointer)),
+      sync_packs_(std::move(sync_packs)),
+      line_(thread_, kMostChanges, [this](Batch batch) { commit(batch); }) {}
+
+GroupCommit::~GroupCommit() {
+  thread_.join();
+}
 
 awaitable<Result<void>> GroupCommit::run(Change change) {
   auto pending = std::make_shared<Pending>();
   pending->change = std::move(change);
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(pending);
-  }
-  // Each caller posts one task; the first to get the thread serves everybody who waits by then, the others find theirs
-  // done.
-  co_await core::run_on(thread_, [this, pending] { work_until_done(*pending); });
+  co_await line_.pass(pending);
   co_return std::move(pending->result);
 }
 
-void GroupCommit::work_until_done(Pending& pending) {
-  while (!pending.done) {
-    Batch batch;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto count = static_cast<Batch::difference_type>(std::min(waiting_.size(), kMostChanges));
-      batch.assign(waiting_.begin(), waiting_.begin() + count);
-      waiting_.erase(waiting_.begin(), waiting_.begin() + count);
-    }
-    commit(batch);
-  }
-}
-
-void GroupCommit::commit(Batch& batch) {
+void GroupCommit::commit(Batch batch) {
   const Result<void> written = write(batch);
   for (const auto& pending : batch) {
     if (!written && pending->result) pending->result = written.error();
@@ -49,7 +37,6 @@ void GroupCommit::commit(Batch& batch) {
     if (pending->applied && follow_up) follow_up();
     // What the functions captured is released on this thread, before the caller goes on.
     pending->change = {};
-    pending->done = true;
   }
   checkpointer_.after_commit(database_);
 }
@@ -61,32 +48,62 @@ Result<void> GroupCommit::set_durable(bool durable) {
   return set;
 }
 
-Result<void> GroupCommit::write(Batch& batch) {
+Result<void> GroupCommit::write(Batch batch) {
   const auto must_last = [](const std::shared_ptr<Pending>& pending) { return pending->change.durable; };
   if (auto set = set_durable(std::ranges::any_of(batch, must_last)); !set) return set;
+  SKILL_VERIFIER_TRY(const bool together, write_together(batch));
+  if (together) return {};
+  return write_apart(batch);
+}
+
+/// As if they were one change: a savepoint for each would copy every page that it touches. False when one of several
+/// failed, and all is as it was.
+Result<bool> GroupCommit::write_together(Batch batch) {
   SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database_, "BEGIN IMMEDIATE"));
-  bool adds_pack = false;
   for (const auto& pending : batch) {
     pending->result = apply(*pending);
     pending->applied = pending->result.has_value();
+    if (pending->applied) continue;
+    if (batch.size() == 1) return true;
+    for (const auto& applied : batch)
+      if (std::exchange(applied->applied, false) && applied->change.undo) applied->change.undo();
+    return false;
+  }
+  if (auto done = finish(transaction, batch); !done) return done.error();
+  return true;
+}
+
+/// The others of the batch do not suffer from those that fail.
+Result<void> GroupCommit::write_apart(Batch batch) {
+  SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database_, "BEGIN IMMEDIATE"));
+  for (const auto& pending : batch) {
+    pending->result = apply_apart(*pending);
+    pending->applied = pending->result.has_value();
     // A full disk can make SQLite drop the whole transaction: nobody's change is in it any more.
     if (!database_.in_transaction()) return pending->result ? database_.failure() : pending->result.error();
-    adds_pack = adds_pack || (pending->applied && pending->change.adds_pack);
   }
-  if (adds_pack)
+  return finish(transaction, batch);
+}
+
+Result<void> GroupCommit::finish(Transaction& transaction, Batch batch) {
+  const auto adds_pack = [](const auto& pending) { return pending->applied && pending->change.adds_pack; };
+  if (std::ranges::any_of(batch, adds_pack))
     if (auto synced = sync_packs_(); !synced) return synced;
   return transaction.commit();
 }
 
 Result<void> GroupCommit::apply(Pending& pending) {
-  if (auto begun = database_.exec("SAVEPOINT change"); !begun) return begun;
-  Result<void> applied;
   // The others of the batch wait for their answers whatever happens to this one.
   try {
-    applied = pending.change.apply(database_);
+    return pending.change.apply(database_);
   } catch (const std::exception& error) {
-    applied = Error{Errc::internal, "internal", error.what()};
+    return Error{Errc::internal, "internal", error.what()};
   }
+}
+
+Result<void> GroupCommit::apply_apart(Pending& pending) {
+  if (auto begun = database_.exec("SAVEPOINT change"); !begun) return begun;
+  Result<void> applied = apply(pending);
   if (!applied && database_.in_transaction()) {
     if (auto back = database_.exec("ROLLBACK TO change"); !back) return back;
   }

@@ -1,11 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <mutex>
-#include <vector>
 
-#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/batch_line.hpp"
 #include "store/checkpointer.hpp"
 #include "store/sqlite.hpp"
 
@@ -15,7 +12,7 @@ using core::awaitable;
 
 /// One change of the store. The functions run on the writer's thread and own what they use.
 struct Change {
-  /// Inside a savepoint. A failure undoes this change alone.
+  /// A failure undoes this change alone. May be called again after `undo`, when another change of its company failed.
   std::function<Result<void>(Database&)> apply;
   /// After the commit is on disk: what may only then be thrown away.
   std::function<void()> committed;
@@ -33,6 +30,7 @@ class GroupCommit {
  public:
   /// `sync_packs` makes the entries of the packs' directory durable. `checkpointer` is a connection of its own.
   GroupCommit(Database database, Database checkpointer, std::function<Result<void>()> sync_packs);
+  ~GroupCommit();
 
   /// Resumes when the change is committed, and durable if it must be, or with why it is not.
   awaitable<Result<void>> run(Change change);
@@ -42,23 +40,24 @@ class GroupCommit {
     Change change;
     Result<void> result;
     bool applied = false;
-    bool done = false;
   };
-  using Batch = std::vector<std::shared_ptr<Pending>>;
+  using Batch = core::BatchLine<Pending>::Batch;
 
-  void work_until_done(Pending& pending);
-  void commit(Batch& batch);
-  Result<void> write(Batch& batch);
+  void commit(Batch batch);
+  Result<void> write(Batch batch);
+  Result<bool> write_together(Batch batch);
+  Result<void> write_apart(Batch batch);
+  Result<void> finish(Transaction& transaction, Batch batch);
   Result<void> apply(Pending& pending);
+  Result<void> apply_apart(Pending& pending);
   Result<void> set_durable(bool durable);
 
   Database database_;
   Checkpointer checkpointer_;
   bool durable_ = true;  ///< how the connection commits now
   std::function<Result<void>()> sync_packs_;
-  std::mutex mutex_;
-  Batch waiting_;  ///< guarded by mutex_; all else belongs to the writer's thread
   core::WorkPool thread_{1};
+  core::BatchLine<Pending> line_;
 };
 
 }  // namespace skill_verifier::store

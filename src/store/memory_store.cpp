@@ -64,11 +64,12 @@ class MemoryStore final : public JobStore {
   fs::path spool() const override { return files_.spool(); }
   fs::path pack_path(const std::string& id) const override { return files_.pack(id); }
 
-  awaitable<Result<Job>> insert(Job job, fs::path pack) override {
+  awaitable<Result<Job>> insert(Job job, PackFile pack) override {
     if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
     if (sequences_.contains(job.id)) co_return job_exists(job.id);
     if (!key_is_free(job)) co_return key_used();
-    if (auto adopted = files_.adopt(pack, job.id); !adopted) co_return adopted.error();
+    auto kept = pack.keeper ? files_.share(pack.file, job.id) : files_.adopt(pack.file, job.id);
+    if (!kept) co_return kept.error();
     co_return add(as_inserted(std::move(job)));
   }
 

@@ -7,12 +7,13 @@ namespace skill_verifier::store {
 namespace {
 
 // A commit must be on disk before it is acknowledged, also when the machine loses power: FULL. The limit on the journal
-// gives space back after a burst of large logs. Rows are read once or twice soon after they are written, so SQLite's
-// own cache need not grow to its default of 2 MiB a connection: the service's memory stays flat.
+// gives space back after a burst of large logs. The writer's cache, SQLite's default of 2 MiB, holds what 64 changes
+// touch: what does not fit is written in the middle of the transaction, and again at its end. Readers look at rows once
+// or twice soon after they were written: the service's memory stays flat.
 constexpr const char* kWriterPragmas =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = "
     "67108864;"
-    "PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF";
+    "PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF";
 constexpr const char* kReaderPragmas = "PRAGMA query_only = ON; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF";
 constexpr const char* kCheckpointerPragmas =
     "PRAGMA synchronous = FULL; PRAGMA cache_size = -64; PRAGMA trusted_schema = OFF";

@@ -53,8 +53,8 @@ Result<void> insert_job(Database& database, Job& job) {
 /// Most skills. A batch of such changes still is a few megabytes of memory.
 constexpr std::uintmax_t kMostBytesInRow = std::uintmax_t{64} * 1024;
 
-/// For a pack small enough to go with the row.
-Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::path& pack) {
+/// Of a pack small enough to go with the row.
+Result<std::string> read_pack(const fs::path& pack) {
   std::ifstream file(pack, std::ios::binary);
   // One byte more than may be there: a file that grew since is not what was measured.
   std::string bytes(kMostBytesInRow + 1, '\0');
@@ -62,8 +62,31 @@ Result<void> insert_pack(Database& database, std::uint64_t sequence, const fs::p
   if (!file.is_open() || file.bad() || !file.eof())
     return Error{Errc::unavailable, "store_failed", "cannot read the package", "check the storage directory's disk"};
   bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes;
+}
+
+/// The row of the bytes that jobs share; written for the first of them.
+Result<std::int64_t> shared_pack(Database& database, const PackFile& pack) {
+  const auto digest = core::as_text(pack.sha256);
+  Query known(database, sql::kFindSharedPack);
+  SKILL_VERIFIER_TRY(const bool found, known.bind_blob(digest).step());
+  if (found) return known.integer(0);
+  SKILL_VERIFIER_TRY(const std::string bytes, read_pack(pack.file));
+  Query row(database, sql::kInsertSharedPack);
+  if (auto done = row.bind_blob(digest).bind_blob(bytes).run(); !done) return done.error();
+  return database.last_row();
+}
+
+Result<void> insert_pack(Database& database, std::uint64_t sequence, const PackFile& pack) {
+  const auto job = static_cast<std::int64_t>(sequence);
+  if (pack.keeper) {
+    SKILL_VERIFIER_TRY(const std::int64_t shared, shared_pack(database, pack));
+    Query row(database, sql::kSharePack);
+    return row.bind(job).bind(shared).run();
+  }
+  SKILL_VERIFIER_TRY(const std::string bytes, read_pack(pack.file));
   Query row(database, sql::kInsertPack);
-  return row.bind(static_cast<std::int64_t>(sequence)).bind_blob(bytes).run();
+  return row.bind(job).bind_blob(bytes).run();
 }
 
 /// Everything that an outcome is, apart from whether it may be one.
@@ -72,8 +95,10 @@ Result<void> write_outcome(Database& database, const OutboxRules& rules, const s
   Query row(database, sql::kFinishJob);
   row.bind(to_string(outcome.state)).bind(to_column(outcome.completed_at)).bind(sequence);
   if (auto done = row.run(); !done) return done;
-  Query pack(database, sql::kDropPack);
-  if (auto done = pack.bind(sequence).run(); !done) return done;
+  for (const char* kept : {sql::kDropPack, sql::kDropShare}) {
+    Query pack(database, kept);
+    if (auto done = pack.bind(sequence).run(); !done) return done;
+  }
   Query documents(database, sql::kFinishDocuments);
   documents.bind(outcome.result).bind(outcome.statement).bind(outcome.error).bind(sequence);
   if (auto done = documents.run(); !done) return done;
@@ -191,25 +216,28 @@ class SqliteStore final : public JobStore {
   fs::path spool() const override { return files_.spool(); }
   fs::path pack_path(const std::string& id) const override { return files_.pack(id); }
 
-  awaitable<Result<Job>> insert(Job job, fs::path pack) override {
+  awaitable<Result<Job>> insert(Job job, PackFile pack) override {
     if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
     std::error_code unknown;
-    const auto size = fs::file_size(pack, unknown);
+    const auto size = fs::file_size(pack.file, unknown);
     const bool small = !unknown && size <= kMostBytesInRow;
     if (!small) {
-      auto synced = co_await core::run_on(syncing_, [pack] { return StoreFiles::sync(pack); });
+      auto synced = co_await core::run_on(syncing_, [file = pack.file] { return StoreFiles::sync(file); });
       if (!synced) co_return synced.error();
     }
     auto added = std::make_shared<Job>(as_inserted(std::move(job)));
+    auto file = std::make_shared<const PackFile>(std::move(pack));
     Change change;
     // The row first: it finds out whether the id is taken before a file is moved to that id's place.
-    change.apply = [this, added, pack, small](Database& database) -> Result<void> {
+    change.apply = [this, added, file, small](Database& database) -> Result<void> {
       if (auto done = insert_job(database, *added); !done) return done;
       if (small)
-        if (auto kept = insert_pack(database, added->sequence, pack); !kept) return kept;
-      return files_.adopt(pack, added->id);
+        if (auto kept = insert_pack(database, added->sequence, *file); !kept) return kept;
+      return file->keeper ? files_.share(file->file, added->id) : files_.adopt(file->file, added->id);
     };
-    change.undo = [this, added, pack] { files_.give_back(pack, added->id); };
+    change.undo = [this, added, file] {
+      file->keeper ? files_.discard(added->id) : files_.give_back(file->file, added->id);
+    };
     change.adds_pack = !small;
     auto done = co_await write(std::move(change));
     if (!done) co_return done.error();

@@ -49,7 +49,13 @@ inline constexpr const char* kInsertJob =
 inline constexpr const char* kInsertDocuments = "INSERT INTO documents (sequence, request) VALUES (?, ?)";
 inline constexpr const char* kInsertPack = "INSERT INTO packs (sequence, bytes) VALUES (?, ?)";
 inline constexpr const char* kDropPack = "DELETE FROM packs WHERE sequence = ?";
-inline constexpr const char* kKeptPacks = "SELECT jobs.id, bytes FROM packs JOIN jobs USING (sequence)";
+inline constexpr const char* kFindSharedPack = "SELECT number FROM shared_packs WHERE sha256 = ?";
+inline constexpr const char* kInsertSharedPack = "INSERT INTO shared_packs (sha256, bytes) VALUES (?, ?)";
+inline constexpr const char* kSharePack = "INSERT INTO pack_shares (sequence, pack) VALUES (?, ?)";
+inline constexpr const char* kDropShare = "DELETE FROM pack_shares WHERE sequence = ?";
+inline constexpr const char* kKeptPacks =
+    "SELECT jobs.id, bytes FROM packs JOIN jobs USING (sequence)"
+    " UNION ALL SELECT jobs.id, bytes FROM pack_shares JOIN shared_packs ON number = pack JOIN jobs USING (sequence)";
 inline constexpr const char* kBegin =
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ? WHERE sequence = ?";
 inline constexpr const char* kRequeue =

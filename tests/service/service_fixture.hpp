@@ -39,7 +39,7 @@ class FlakyStore final : public store::JobStore {
 
   fs::path spool() const override { return inner_->spool(); }
   fs::path pack_path(const std::string& id) const override { return inner_->pack_path(id); }
-  core::awaitable<Result<store::Job>> insert(store::Job job, fs::path pack) override {
+  core::awaitable<Result<store::Job>> insert(store::Job job, store::PackFile pack) override {
     if (insert_failures-- > 0) co_return broken();
     co_return co_await inner_->insert(std::move(job), std::move(pack));
   }

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "skill_verifier/core/sha2.hpp"
 #include "store/store_fixture.hpp"
 
 namespace skill_verifier::store {
@@ -88,6 +89,38 @@ TEST_P(JobStoreContract, InsertMovesThePackOutOfTheSpool) {
   ASSERT_TRUE(job);
   EXPECT_FALSE(std::filesystem::exists(pack));
   EXPECT_EQ(read_all(store_->pack_path(job->id)), "the very bytes");
+}
+
+/// A pack of many jobs.
+PackFile shared_pack(const JobStore& store, std::string_view text, std::shared_ptr<const void> keeper) {
+  PackFile pack(make_pack(store, text));
+  pack.keeper = std::move(keeper);
+  pack.sha256 = core::sha256(core::as_bytes(text));
+  return pack;
+}
+
+TEST_P(JobStoreContract, JobsShareAPackThatHasAKeeper) {
+  const auto keeper = std::make_shared<int>();
+  const auto pack = shared_pack(*store_, "the very bytes", keeper);
+  const auto first = await(io_, store_->insert(make_job(), pack)),
+             second = await(io_, store_->insert(make_job(), pack));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(read_all(pack.file), "the very bytes") << "it stays its keeper's";
+  EXPECT_EQ(std::filesystem::hard_link_count(pack.file), 3u);
+  ASSERT_TRUE(await(io_, store_->finish(first->id, ended(JobState::cancelled))));
+  EXPECT_FALSE(std::filesystem::exists(store_->pack_path(first->id)));
+  EXPECT_EQ(read_all(store_->pack_path(second->id)), "the very bytes");
+  EXPECT_EQ(keeper.use_count(), 2) << "nothing but the pack itself holds it any more";
+}
+
+TEST_P(JobStoreContract, ARefusedJobLeavesASharedPackAlone) {
+  const auto pack = shared_pack(*store_, "bytes", std::make_shared<int>());
+  const Job job = insert();
+  const auto refused = await(io_, store_->insert(make_job(job.id), pack));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "job_exists");
+  EXPECT_EQ(read_all(store_->pack_path(job.id)), "pack bytes");
+  EXPECT_EQ(read_all(pack.file), "bytes");
 }
 
 TEST_P(JobStoreContract, InsertIgnoresStateThatTheCallerMadeUp) {

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/store/job_store.hpp"
 #include "store/client_statements.hpp"
 #include "store/migrations.hpp"
@@ -182,6 +183,46 @@ TEST_F(SqliteStoreTest, TheLogDoesNotGrowWithoutEnd) {
   EXPECT_LT(log, 80u << 20);
 }
 
+TEST_F(SqliteStoreTest, ASharedPackIsStoredOnceAndOutlivesAnythingButItsJobs) {
+  const std::string bytes(20'000, 'p');
+  std::vector<std::string> ids;
+  {
+    PackFile pack(make_pack(*store_, bytes));
+    pack.keeper = std::make_shared<int>();
+    pack.sha256 = core::sha256(core::as_bytes(bytes));
+    for (int i = 0; i < 3; ++i)
+      ids.push_back(await(io_, store_->insert(make_job(), pack)).value().id);
+  }
+  const auto counts = [this] {
+    return sql(
+        "SELECT (SELECT count(*) FROM shared_packs), (SELECT count(*) FROM pack_shares),"
+        " (SELECT count(*) FROM packs)");
+  };
+  EXPECT_EQ(counts(), "1 3 0 ");
+  // As a power cut leaves it: the files were never synced.
+  write_all(store_->pack_path(ids[0]), "");
+  std::filesystem::remove(store_->pack_path(ids[1]));
+  reopen();
+  for (const auto& id : ids)
+    EXPECT_EQ(read_all(store_->pack_path(id)), bytes);
+  ASSERT_TRUE(await(io_, store_->finish(ids[0], ended(JobState::cancelled))));
+  ASSERT_TRUE(await(io_, store_->finish(ids[1], ended(JobState::cancelled))));
+  EXPECT_EQ(counts(), "1 1 0 ");
+  ASSERT_TRUE(await(io_, store_->finish(ids[2], ended(JobState::cancelled))));
+  EXPECT_EQ(counts(), "0 0 0 ");
+}
+
+TEST_F(SqliteStoreTest, ASharedPackThatIsLargeIsAFileAlone) {
+  const std::string bytes(kLargePack, 'p');
+  PackFile pack(make_pack(*store_, bytes));
+  pack.keeper = std::make_shared<int>();
+  pack.sha256 = core::sha256(core::as_bytes(bytes));
+  const Job job = await(io_, store_->insert(make_job(), pack)).value();
+  EXPECT_EQ(sql("SELECT count(*) FROM shared_packs"), "0 ");
+  reopen();
+  EXPECT_EQ(read_all(store_->pack_path(job.id)), bytes);
+}
+
 TEST_F(SqliteStoreTest, ASecondOpenIsLockedOut) {
   const auto second = open_sqlite_store(directory());
   ASSERT_FALSE(second);
@@ -351,6 +392,8 @@ TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {
   for (const char* statement :
        {sql::kJudgedByTree, sql::kJudgedByArchive, sql::kNewestByTree, sql::kNewestByArchive, sql::kFindCached})
     EXPECT_THAT(plan(statement), Not(HasSubstr("TEMP B-TREE"))) << statement;
+  EXPECT_THAT(plan(sql::kFindSharedPack), HasSubstr("SEARCH shared_packs USING COVERING INDEX"));
+  EXPECT_THAT(plan("SELECT 1 FROM pack_shares WHERE pack = ?"), HasSubstr("INDEX pack_shares_by_pack"));
   EXPECT_THAT(plan(sql::kFindJob), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   EXPECT_THAT(plan(sql::kAccess), HasSubstr("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1"));
   EXPECT_THAT(plan(sql::kListVisible), HasSubstr("INDEX jobs_public (is_private=? AND rowid<?)"));

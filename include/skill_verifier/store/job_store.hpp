@@ -14,6 +14,7 @@
 #include "skill_verifier/core/clock.hpp"
 #include "skill_verifier/core/metrics.hpp"
 #include "skill_verifier/core/result.hpp"
+#include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/store/job_state.hpp"
 #include "skill_verifier/store/outbox.hpp"
 
@@ -127,6 +128,17 @@ struct LogPiece {
   std::string journal;
 };
 
+/// A package as the store gets it: a file on the file system of the spool, whole and never written again.
+struct PackFile {
+  PackFile(std::filesystem::path file) : file(std::move(file)) {}  // NOLINT(google-explicit-constructor)
+
+  std::filesystem::path file;
+  /// Set: the file is that of many jobs. It stays where it is for as long as somebody holds this, each job gets another
+  /// name for it, and what has the same SHA-256 is stored once.
+  std::shared_ptr<const void> keeper;
+  core::Digest256 sha256{};  ///< of a file with a keeper
+};
+
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
 /// would survive kill -9 and a power cut (the in-memory store excepted), and a call that fails has changed nothing.
 /// Called from the I/O thread; blocking work happens elsewhere. Calls may overlap. Destroyed before the io_context that
@@ -139,12 +151,12 @@ class JobStore {
   /// Directory for uploads in flight; on the same file system as the blobs. Emptied by `open`.
   virtual std::filesystem::path spool() const = 0;
 
-  /// Adds the job in state pending and moves `pack` (a file in the spool) to the job's blob, durably. Sets `sequence`,
-  /// which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
+  /// Adds the job in state pending and makes `pack` the job's blob, durably: a file without a keeper is moved. Sets
+  /// `sequence`, which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
   /// `job_id_invalid`); one that exists is conflict `job_exists`. An idempotency key that stands for
   /// another job and has not expired by `created_at` is conflict `idempotency_key_used`. When this fails, `pack` is
   /// where it was.
-  virtual awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) = 0;
+  virtual awaitable<Result<Job>> insert(Job job, PackFile pack) = 0;
   /// Adds a job that has its outcome from the start and never had a pack. Otherwise as `insert`.
   virtual awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) = 0;
   virtual awaitable<Result<Job>> find(std::string id) = 0;
