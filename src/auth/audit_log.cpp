@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -17,6 +19,7 @@ namespace skill_verifier::auth {
 namespace {
 
 constexpr std::size_t kMostMember = 200;
+constexpr std::size_t kMostAtOnce = 64;
 
 Error failure(std::string_view what, int error) {
   return {Errc::unavailable, "audit_failed",
@@ -49,7 +52,10 @@ std::string to_line(const AuditRecord& record) {
 }
 
 AuditLog::AuditLog(std::filesystem::path file, AuditSync sync, int descriptor)
-    : file_(std::move(file)), sync_(sync), descriptor_(descriptor) {}
+    : file_(std::move(file)),
+      sync_(sync),
+      descriptor_(descriptor),
+      line_(thread_, kMostAtOnce, [this](Batch batch) { write(batch); }) {}
 
 AuditLog::~AuditLog() {
   thread_.join();
@@ -64,23 +70,32 @@ Result<std::unique_ptr<AuditLog>> AuditLog::open(std::filesystem::path file, Aud
 }
 
 Result<void> AuditLog::write(const AuditRecord& record) {
-  return write(std::span(&record, 1));
+  const auto pending = std::make_shared<Pending>(Pending{{record}, {}});
+  write(Batch(&pending, 1));
+  return pending->written;
 }
 
-Result<void> AuditLog::write(std::span<const AuditRecord> records) {
-  std::string lines;
-  for (const AuditRecord& record : records)
-    lines += to_line(record);
-  const std::lock_guard lock(mutex_);
-  const ssize_t written = ::write(descriptor_, lines.data(), lines.size());
-  if (written < 0) return failure("written", errno);
-  // Half a line would take the next one with it.
-  if (static_cast<std::size_t>(written) != lines.size()) {
-    if (::write(descriptor_, "\n", 1) != 1) return failure("written", errno);
-    return failure("written", ENOSPC);
+void AuditLog::write(Batch batch) {
+  std::string text;
+  std::vector<std::size_t> ends;
+  for (const auto& pending : batch) {
+    for (const AuditRecord& record : pending->records)
+      text += to_line(record);
+    ends.push_back(text.size());
   }
-  if (sync_ == AuditSync::always && ::fdatasync(descriptor_) != 0) return failure("flushed", errno);
-  return {};
+  const std::lock_guard lock(mutex_);
+  const ssize_t count = ::write(descriptor_, text.data(), text.size());
+  int error = count < 0 ? errno : ENOSPC;
+  const auto written = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+  // Half a line would take the next one with it.
+  const bool cut = written < text.size() && written > 0 && text[written - 1] != '\n';
+  if (cut && ::write(descriptor_, "\n", 1) != 1) error = errno;
+  const int unflushed = sync_ == AuditSync::always && ::fdatasync(descriptor_) != 0 ? errno : 0;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    if (ends[i] > written)
+      batch[i]->written = failure("written", error);
+    else if (unflushed != 0)
+      batch[i]->written = failure("flushed", unflushed);
 }
 
 core::awaitable<void> AuditLog::record(AuditRecord record) {
@@ -90,12 +105,11 @@ core::awaitable<void> AuditLog::record(AuditRecord record) {
 }
 
 core::awaitable<void> AuditLog::record(std::vector<AuditRecord> records) {
-  const auto shared = std::make_shared<const std::vector<AuditRecord>>(std::move(records));
-  auto work = [this, shared] { return write(*shared); };
-  const auto written = co_await core::run_on(thread_, std::move(work));
-  if (written) co_return;
-  for (const AuditRecord& record : *shared)
-    log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
+  const auto pending = std::make_shared<Pending>(Pending{std::move(records), {}});
+  co_await line_.pass(pending);
+  if (pending->written) co_return;
+  for (const AuditRecord& record : pending->records)
+    log::error("audit record lost", {{"message", pending->written.error().message}, {"record", to_line(record)}});
 }
 
 Result<void> AuditLog::reopen() {

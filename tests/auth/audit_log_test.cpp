@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -41,6 +43,15 @@ class AuditLogTest : public testing::Test {
     made.status = 202;
     made.job_id = job;
     return made;
+  }
+
+  /// Counts when the record is there as soon as its caller goes on.
+  core::awaitable<void> record_and_look(AuditLog& log, int number, int& found) {
+    const std::string job = "job-" + std::to_string(number);
+    co_await log.record(record(job));
+    const auto all = lines("audit");
+    found +=
+        std::ranges::any_of(all, [&](const auto& line) { return line.find('"' + job + '"') != std::string::npos; });
   }
 
   std::filesystem::path directory_;
@@ -105,6 +116,23 @@ TEST_F(AuditLogTest, WritersShareAFileLineByLine) {
     writer.join();
   const auto all = lines("audit");
   EXPECT_EQ(all.size(), 1500u);
+  for (const auto& line : all)
+    EXPECT_TRUE(core::parse_json(line)) << line;
+}
+
+TEST_F(AuditLogTest, EveryRecordIsInTheFileWhenItsCallerGoesOn) {
+  const auto log = AuditLog::open(directory_ / "audit", AuditSync::always);
+  ASSERT_TRUE(log);
+  core::asio::io_context io(1);
+  core::TaskGroup tasks(io.get_executor());
+  constexpr int kRecords = 200;
+  int seen = 0;
+  for (int i = 0; i < kRecords; ++i)
+    tasks.spawn("record", record_and_look(**log, i, seen));
+  io.run();
+  EXPECT_EQ(seen, kRecords);
+  const auto all = lines("audit");
+  EXPECT_EQ(all.size(), std::size_t{kRecords});
   for (const auto& line : all)
     EXPECT_TRUE(core::parse_json(line)) << line;
 }

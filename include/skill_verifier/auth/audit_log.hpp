@@ -3,11 +3,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "skill_verifier/core/async.hpp"
+#include "skill_verifier/core/batch_line.hpp"
 #include "skill_verifier/core/clock.hpp"
 
 namespace skill_verifier::auth {
@@ -34,7 +33,7 @@ enum class AuditSync {
   always,  ///< also flushed to the disk before the answer is sent
 };
 
-/// A file to which lines are appended, each with one write, so that several processes can share it. It is never read,
+/// A file to which whole lines are appended with one write, so that several processes can share it. It is never read,
 /// truncated or renamed here.
 class AuditLog {
  public:
@@ -46,9 +45,8 @@ class AuditLog {
 
   /// Blocking, from any thread. Errors: unavailable `audit_failed`.
   Result<void> write(const AuditRecord& record);
-  /// Several lines with one write and at most one flush.
-  Result<void> write(std::span<const AuditRecord> records);
-  /// The same on a thread of its own; records that could not be written are logged.
+  /// The same on a thread of its own, with one write (and flush) for all that came while it was at work; what could not
+  /// be written is logged.
   core::awaitable<void> record(AuditRecord record);
   core::awaitable<void> record(std::vector<AuditRecord> records);
   /// Goes on in the file that the name means now, after somebody has renamed the old one. When that fails the old file
@@ -56,13 +54,21 @@ class AuditLog {
   Result<void> reopen();
 
  private:
+  struct Pending {
+    std::vector<AuditRecord> records;
+    Result<void> written;
+  };
+  using Batch = core::BatchLine<Pending>::Batch;
+
   AuditLog(std::filesystem::path file, AuditSync sync, int descriptor);
+  void write(Batch batch);
 
   const std::filesystem::path file_;
   const AuditSync sync_;
   std::mutex mutex_;
   int descriptor_;
   core::WorkPool thread_{1};
+  core::BatchLine<Pending> line_;
 };
 
 }  // namespace skill_verifier::auth
