@@ -50,7 +50,6 @@ class Fields {
     const auto bytes = take(integer<std::uint32_t>());
     return std::string(core::as_text(bytes));
   }
-  std::string remainder() { return std::string(core::as_text(take(rest_.size()))); }
   bool complete() const { return ok_ && rest_.empty(); }
 
  private:
@@ -116,6 +115,11 @@ Seen read_seen(Fields& fields) {
   return seen;
 }
 
+std::optional<StreamId> output_of(InitFrame type) {
+  if (type == InitFrame::out) return StreamId::out;
+  return type == InitFrame::err ? std::optional(StreamId::err) : std::nullopt;
+}
+
 /// Nothing for a type that init never sends.
 std::optional<decltype(Message::body)> read_body(InitFrame type, Fields& fields) {
   switch (type) {
@@ -128,9 +132,8 @@ std::optional<decltype(Message::body)> read_body(InitFrame type, Fields& fields)
     case InitFrame::started:
       return Started{fields.integer<std::uint32_t>()};
     case InitFrame::out:
-      return OutputBytes{StreamId::out, fields.remainder()};
     case InitFrame::err:
-      return OutputBytes{StreamId::err, fields.remainder()};
+      break;  // passed on as it comes
     case InitFrame::exit:
       return read_exit(fields);
     case InitFrame::fault:
@@ -209,43 +212,70 @@ Bytes encode_finish() {
   return begin_frame(HostFrame::finish, 0, 0);
 }
 
-void MessageReader::feed(ByteView bytes) {
-  if (broken_) return;
-  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(begin_));
-  begin_ = 0;
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+/// The first `count` bytes that are not read yet, in one piece; empty when they are not all there.
+ByteView MessageReader::gather(std::size_t count) {
+  if (buffer_.empty() && rest_.size() >= count) return rest_.first(count);
+  const auto missing = rest_.first(std::min(rest_.size(), count - std::min(count, buffer_.size())));
+  buffer_.insert(buffer_.end(), missing.begin(), missing.end());
+  rest_ = rest_.subspan(missing.size());
+  return buffer_.size() >= count ? ByteView(buffer_) : ByteView();
+}
+
+/// What was gathered last.
+void MessageReader::drop(std::size_t count) {
+  if (buffer_.empty()) rest_ = rest_.subspan(count);
+  buffer_.clear();
+}
+
+std::optional<Message> MessageReader::read_output() {
+  if (rest_.empty()) return std::nullopt;
+  const auto bytes = rest_.first(std::min(output_left_, rest_.size()));
+  rest_ = rest_.subspan(bytes.size());
+  output_left_ -= bytes.size();
+  return Message{output_index_, OutputBytes{output_stream_, core::as_text(bytes)}};
 }
 
 Result<std::optional<Message>> MessageReader::next() {
   if (broken_) return broken("bytes after a refused frame");
-  const auto bytes = ByteView(buffer_).subspan(begin_);
-  if (bytes.size() < kHeader) return std::optional<Message>{};
-  Fields header(bytes.first(kHeader));
+  if (output_left_ > 0) return read_output();
+  auto message = read_frame();
+  // A refusal may not be followed by a second reading of the same bytes.
+  broken_ = !message;
+  return message;
+}
+
+Result<std::optional<Message>> MessageReader::read_frame() {
+  const auto head = gather(kHeader);
+  if (head.empty()) return std::optional<Message>{};
+  Fields header(head.first(kHeader));
   const auto type = static_cast<InitFrame>(header.integer<std::uint8_t>());
   Message message;
   message.index = header.integer<std::uint8_t>();
   const auto zero = header.integer<std::uint16_t>();
   const auto length = header.integer<std::uint32_t>();
-  // A refusal may not be followed by a second reading of the same bytes.
-  broken_ = true;
   if (zero != 0) return broken(fmt::format("reserved header bytes are {}, not 0", zero));
   if (length > kMaxFrame) return broken(fmt::format("a frame of {} bytes, the limit is {}", length, kMaxFrame));
   if (message.index != 0 && !about_a_command(type)) {
     return broken(fmt::format("frame type {} with index {}", static_cast<int>(type), message.index));
   }
-  if (bytes.size() - kHeader < length) {
-    broken_ = false;
-    return std::optional<Message>{};
+  if (const auto stream = output_of(type)) {
+    drop(kHeader);
+    output_stream_ = *stream;
+    output_index_ = message.index;
+    output_left_ = length;
+    message.body = OutputBytes{*stream, {}};
+    return length == 0 ? std::optional<Message>(std::move(message)) : read_output();
   }
-  Fields fields(bytes.subspan(kHeader, length));
+  const auto frame = gather(kHeader + length);
+  if (frame.empty()) return std::optional<Message>{};
+  Fields fields(frame.subspan(kHeader, length));
   auto body = read_body(type, fields);
   if (!body) return broken(fmt::format("unknown frame type {}", static_cast<int>(type)));
   message.body = std::move(*body);
   if (!fields.complete() || !known_values(message)) {
     return broken(fmt::format("malformed payload of frame type {} ({} bytes)", static_cast<int>(type), length));
   }
-  broken_ = false;
-  begin_ += kHeader + length;
+  drop(kHeader + length);
   return std::optional<Message>(std::move(message));
 }
 

@@ -45,7 +45,7 @@ struct Started {
 };
 struct OutputBytes {
   StreamId stream = StreamId::out;
-  std::string bytes;
+  std::string_view bytes;  ///< where they were fed
 };
 struct Exit {
   ExitReason reason = ExitReason::exited;
@@ -72,20 +72,29 @@ struct Message {
   std::variant<Ready, Unpacked, Started, OutputBytes, Exit, Fault, Done, Seen> body;
 };
 
-/// Turns the bytes of init's standard output into messages, however they are cut. Holds at most one frame. Once it has
-/// refused something it refuses everything.
+/// Turns the bytes of init's standard output into messages, however they are cut. What a command wrote is passed on as
+/// it comes, uncopied; of other frames it holds one at most. Once it has refused something it refuses everything.
 class MessageReader {
  public:
-  void feed(ByteView bytes);
-  /// The next complete message; nothing when more bytes are needed. Errors: unavailable `sandbox_lost` naming what is
-  /// wrong with the frame.
+  /// After `next` gave nothing. `bytes` stay where they are until it does so again.
+  void feed(ByteView bytes) { rest_ = bytes; }
+  /// The next message; nothing when more bytes are needed. An output frame can become several. Errors: unavailable
+  /// `sandbox_lost` naming what is wrong with the frame.
   Result<std::optional<Message>> next();
-  /// True when bytes of an incomplete frame are left.
-  bool partial() const { return buffer_.size() > begin_; }
+  /// True when bytes of an incomplete frame are left, or missing.
+  bool partial() const { return !buffer_.empty() || !rest_.empty() || output_left_ > 0; }
 
  private:
-  Bytes buffer_;
-  std::size_t begin_ = 0;
+  Result<std::optional<Message>> read_frame();
+  std::optional<Message> read_output();
+  ByteView gather(std::size_t count);
+  void drop(std::size_t count);
+
+  ByteView rest_;  ///< fed, and not read
+  Bytes buffer_;   ///< the beginning of a frame that was cut
+  std::size_t output_left_ = 0;
+  StreamId output_stream_ = StreamId::out;
+  std::uint8_t output_index_ = 0;
   bool broken_ = false;
 };
 

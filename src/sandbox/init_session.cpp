@@ -252,17 +252,21 @@ Error InitSession::reason_for_end(std::string_view what) const {
 }
 
 Result<void> InitSession::take(ByteView bytes) {
-  auto sink = [this](StdStreams::Source source, ByteView part) {
+  Result<void> taken;
+  auto sink = [this, &taken](StdStreams::Source source, ByteView part) {
     if (source == StdStreams::Source::out) {
+      if (!taken) return;
       reader_.feed(part);
+      taken = take_messages();
       return;
     }
     const auto room = kDiagnostics - std::min(kDiagnostics, diagnostics_.size());
     diagnostics_ += core::as_text(part).substr(0, room);
   };
   const auto fed = std_streams_.feed(bytes, sink);
+  if (!taken) return taken;
   if (!fed) return lost("the engine broke the attach protocol: " + fed.error().message);
-  return take_messages();
+  return {};
 }
 
 Result<void> InitSession::take_messages() {

@@ -38,8 +38,12 @@ void drain(init::MessageReader& reader, Reading& reading) {
       return;
     }
     if (!*message) return;
+    // One frame of output is passed on in as many pieces as it came in.
+    if (const auto* output = std::get_if<init::OutputBytes>(&(*message)->body)) {
+      reading.bytes += output->bytes.size();
+      continue;
+    }
     reading.kinds.push_back((*message)->body.index());
-    if (const auto* output = std::get_if<init::OutputBytes>(&(*message)->body)) reading.bytes += output->bytes.size();
     if (const auto* exit = std::get_if<init::Exit>(&(*message)->body)) {
       check(exit->out_tail.size() + exit->err_tail.size() <= init::kMaxFrame);
       check(exit->duration.count() >= 0);
@@ -51,14 +55,15 @@ Reading read(ByteView input, std::size_t piece) {
   Reading reading;
   StdStreams streams;
   init::MessageReader reader;
-  const StdStreams::Sink sink = [&reader](StdStreams::Source source, ByteView bytes) {
-    if (source == StdStreams::Source::out) reader.feed(bytes);
+  const StdStreams::Sink sink = [&](StdStreams::Source source, ByteView bytes) {
+    if (source != StdStreams::Source::out || reading.refused) return;
+    reader.feed(bytes);
+    drain(reader, reading);
   };
   while (!input.empty() && !reading.refused) {
     const auto part = input.first(std::min(piece, input.size()));
     input = input.subspan(part.size());
     const bool intact = streams.feed(part, sink).has_value();
-    drain(reader, reading);
     if (!intact) reading.refused = true;
   }
   return reading;

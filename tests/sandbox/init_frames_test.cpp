@@ -104,28 +104,56 @@ TEST(MessageReader, ReadsEveryKindOfFrame) {
 }
 
 TEST(MessageReader, ReadsTheSameHoweverTheBytesAreCut) {
-  const auto stream = test::ready_frame() + test::out_frame("abc") + test::exit_frame();
+  const auto stream = test::ready_frame() + test::out_frame("abc") + test::out_frame("") + test::exit_frame();
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     MessageReader reader;
-    std::size_t messages = 0;
+    std::size_t others = 0;
+    std::string output;
     for (std::size_t at = 0; at < stream.size(); at += piece) {
       reader.feed(core::as_bytes(std::string_view(stream).substr(at, piece)));
       while (true) {
         const auto message = reader.next();
         ASSERT_TRUE(message.has_value());
         if (!*message) break;
-        ++messages;
+        if (const auto* bytes = std::get_if<OutputBytes>(&(*message)->body))
+          output += bytes->bytes;
+        else
+          ++others;
       }
     }
-    EXPECT_EQ(messages, 3u) << "pieces of " << piece;
+    EXPECT_EQ(others, 2u) << "pieces of " << piece;
+    EXPECT_EQ(output, "abc") << "pieces of " << piece;
     EXPECT_FALSE(reader.partial());
   }
+}
+
+TEST(MessageReader, PassesOutputOnWithoutCopyingIt) {
+  const std::string output(100'000, 'x');
+  const auto stream = init_frame(InitFrame::err, output, 3);
+  MessageReader reader;
+  std::size_t passed = 0;
+  for (std::size_t at = 0; at < stream.size(); at += 65'536) {
+    const auto piece = std::string_view(stream).substr(at, 65'536);
+    reader.feed(core::as_bytes(piece));
+    const auto message = reader.next();
+    ASSERT_TRUE(message.has_value() && message->has_value());
+    const auto& bytes = std::get<OutputBytes>((*message)->body);
+    EXPECT_EQ(bytes.stream, StreamId::err);
+    EXPECT_EQ((*message)->index, 3);
+    EXPECT_GE(bytes.bytes.data(), piece.data()) << "it lies where it was fed";
+    EXPECT_EQ(bytes.bytes.data() + bytes.bytes.size(), piece.data() + piece.size());
+    passed += bytes.bytes.size();
+    EXPECT_EQ(reader.partial(), passed < output.size());
+    EXPECT_FALSE(reader.next()->has_value());
+  }
+  EXPECT_EQ(passed, output.size());
 }
 
 TEST(MessageReader, KnowsThatAFrameIsIncomplete) {
   MessageReader reader;
   EXPECT_FALSE(reader.partial());
-  reader.feed(core::as_bytes(std::string_view(test::ready_frame()).substr(0, 11)));
+  const std::string frame = test::ready_frame();
+  reader.feed(core::as_bytes(std::string_view(frame).substr(0, 11)));
   const auto message = reader.next();
   ASSERT_TRUE(message.has_value());
   EXPECT_FALSE(message->has_value());
@@ -168,7 +196,8 @@ TEST(MessageReader, RefusesSightingsThatInitWouldNotSend) {
     return init_frame(InitFrame::seen, bytes.bytes());
   };
   MessageReader reader;
-  reader.feed(core::as_bytes(sightings(kMaxSightings, 1, kMaxTarget)));
+  const std::string most = sightings(kMaxSightings, 1, kMaxTarget);
+  reader.feed(core::as_bytes(most));
   EXPECT_TRUE(reader.next().has_value());
   expect_refused(sightings(kMaxSightings + 1, 1, 1), "frame type 73");
   expect_refused(sightings(1, 2, 1), "frame type 73");
@@ -177,9 +206,10 @@ TEST(MessageReader, RefusesSightingsThatInitWouldNotSend) {
 
 TEST(MessageReader, RefusesEverythingAfterARefusal) {
   MessageReader reader;
-  reader.feed(core::as_bytes(init_frame(InitFrame::done, "x")));
+  const std::string refused = init_frame(InitFrame::done, "x"), good = test::ready_frame();
+  reader.feed(core::as_bytes(refused));
   EXPECT_FALSE(reader.next().has_value());
-  reader.feed(core::as_bytes(test::ready_frame()));
+  reader.feed(core::as_bytes(good));
   EXPECT_FALSE(reader.next().has_value());
 }
 
