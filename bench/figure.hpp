@@ -22,11 +22,14 @@ struct Row {
 
 struct Figure {
   std::vector<Row> rows;
-  Json details;  ///< everything that was measured
+  Json details;      ///< everything that was measured
+  std::string text;  ///< printed below the rows
 };
 
 /// What the service adds to the bare engine calls for one job.
 Figure measure_cold_path(Setup& setup);
+/// Where a job's time goes, stage by stage: with the pool switched off, and when a container waits for it.
+Figure measure_stages(Setup& setup);
 /// How long POST /verify takes while eight jobs run.
 Figure measure_submit_latency(Setup& setup);
 /// How many durable submissions a second the service takes.

@@ -47,6 +47,7 @@ std::vector<Benchmark> benchmarks() {
     return measure_read_rate(setup, beside_this_program("skill-verifier-hello"));
   };
   return {{"cold-path", "Cold path", measure_cold_path},
+          {"stages", "Stages of a job", measure_stages},
           {"submit", "Submission under load", measure_submit_latency},
           {"throughput", "Submissions a second", measure_throughput},
           {"read", "Reading a finished job", read_rate},
@@ -171,6 +172,7 @@ int run(const Options& options) {
     if (!options.only.empty() && std::ranges::find(options.only, name) == options.only.end()) continue;
     const Figure figure = measure(setup);
     print(title, figure.rows);
+    if (!figure.text.empty()) fmt::print("\n{}", figure.text);
     report["figures"][name] = {{"rows", rows_json(figure.rows)}, {"details", figure.details}};
     targets += static_cast<int>(std::ranges::count_if(figure.rows, &Row::has_target));
     reached += static_cast<int>(
