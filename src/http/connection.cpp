@@ -168,6 +168,7 @@ struct Connection::Impl {
   Problem head_problem(HeadState state) const;
   awaitable<bool> serve_request();
   awaitable<bool> send_problem(Problem problem);
+  bool has_whole_body(const RequestHead& head) const;
   Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
   awaitable<Result<error_code>> read_body_piece();
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
@@ -185,7 +186,8 @@ struct Connection::Impl {
   beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
   std::string head_text;      ///< RequestHead points into it
   std::optional<BodyParser> parser;
-  std::string block;  ///< of the body
+  std::string block;        ///< of the body
+  bool body_taken = false;  ///< at once, without a parser
   SteadyTime body_deadline;
   bool idle = true;
   bool gone = false;  ///< the client is: nothing can be sent any more
@@ -271,6 +273,7 @@ HeadState Connection::Impl::scan_head(std::size_t& scanned) {
 
 awaitable<HeadState> Connection::Impl::read_head() {
   parser.reset();
+  body_taken = false;
   idle = buffer.size() == 0;
   if (idle) buffer.shrink_to_fit();
   stream->transport().expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
@@ -317,7 +320,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     log_request(request, response, false, began);
     co_return false;
   }
-  unread = request.head.has_body() && !(parser && parser->is_done());
+  unread = request.head.has_body() && !body_taken && !(parser && parser->is_done());
   const bool raw_stream = response.streams() && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request, last);
@@ -336,6 +339,11 @@ awaitable<bool> Connection::Impl::send_problem(Problem problem) {
   group.api.count({}, response, core::Duration::zero());
   core::log::debug("request refused", {{"status", response.status}, {"code", problem.code}, {"request", request.id}});
   co_return co_await send(response, request, true);
+}
+
+/// A short body whose length is known often comes with its head: there is nothing to wait for.
+bool Connection::Impl::has_whole_body(const RequestHead& head) const {
+  return !head.chunked && head.content_length && *head.content_length <= std::min(buffer.size(), kBodyBlock);
 }
 
 Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t limit) {
@@ -375,6 +383,13 @@ awaitable<Result<error_code>> Connection::Impl::read_body_piece() {
 }
 
 awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHead* head, std::uint64_t limit) {
+  if (body_taken) co_return std::string_view();
+  if (!parser && has_whole_body(*head) && *head->content_length <= limit) {
+    block.assign(pending().substr(0, *head->content_length));
+    buffer.consume(block.size());
+    body_taken = true;
+    co_return std::string_view(block);
+  }
   if (!parser) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
     if (head->expects_continue && buffer.size() == 0) {

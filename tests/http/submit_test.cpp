@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "http/client.hpp"
 #include "http/test_server.hpp"
@@ -64,6 +66,26 @@ void expect_accepted(const Answer& answer) {
 
 std::string part(const std::string& parameters, const std::string& data) {
   return "--B\r\nContent-Disposition: form-data; " + parameters + "\r\n\r\n" + data + "\r\n";
+}
+
+TEST_F(Submit, BodiesThatComeWithTheirHeadsAreKeptApart) {
+  const std::string type = "Content-Type: application/json\r\n";
+  Client client(server.port());
+  // One segment: two requests, and the beginning of a third.
+  const std::string third = request_text("POST", "/verify", type, R"({"skillPath":"third"})");
+  ASSERT_TRUE(client.send(request_text("POST", "/verify", type, R"({"skillPath":"first"})") +
+                          request_text("POST", "/verify", type, R"({"skillPath":"second"})") +
+                          third.substr(0, third.size() - 5)));
+  expect_accepted(client.read());
+  expect_accepted(client.read());
+  ASSERT_TRUE(client.send(third.substr(third.size() - 5)));
+  expect_accepted(client.read());
+  std::vector<std::string> paths;
+  server.run([&](FakeBackend& backend) {
+    for (const auto& got : backend.received)
+      paths.push_back(got.submission.skill_path.value_or(""));
+  });
+  EXPECT_EQ(paths, (std::vector<std::string>{"first", "second", "third"}));
 }
 
 TEST_F(Submit, TakesAPathAsJson) {
