@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <system_error>
-#include <vector>
 
+#include "service/file_digest.hpp"
 #include "service/idempotency.hpp"
 #include "service/skill_path.hpp"
 #include "service/spool_file.hpp"
@@ -24,7 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxVersion = 64;
-constexpr std::size_t kBlock = 128u << 10;
 
 bool is_printable_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
@@ -65,18 +63,6 @@ Result<skill::Package> import_archive_at(const fs::path& path, const ServiceOpti
   return skill::import_archive(copy.path(), path.filename().string(), pack, options.package);
 }
 
-Result<std::string> sha256_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::vector<char> buffer(kBlock);
-  core::Sha256 hash;
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.update(core::as_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())}));
-  }
-  if (in.bad() || !in.eof()) return Error{Errc::internal, "io_error", "the archive cannot be read"};
-  return core::to_hex(hash.finish());
-}
-
 /// One submission on its way to a job.
 class Intake {
  public:
@@ -84,35 +70,35 @@ class Intake {
          KnownPackages& known)
       : submission_(submission), options_(options), spool_(spool), pack_(pack), known_(known) {}
 
-  Result<JobRequest> take_folder(const fs::path& real) {
+  Result<TakenIn> take_folder(const fs::path& real) {
     auto key = KnownPackages::folder_key(real, submission_);
-    if (auto request = known_.find(key, pack_)) return std::move(*request);
+    if (const auto entry = known_.find(key)) return KnownPackages::take(entry);
     const auto begun = std::chrono::system_clock::now();
     SKILL_VERIFIER_TRY(auto package, skill::import_directory(real, pack_, options_.package));
     auto stamp = TreeStamp::take(real, package, begun);
-    SKILL_VERIFIER_TRY(auto request, read(std::move(package)));
-    if (stamp) known_.keep(std::move(key), request, pack_, std::move(stamp), 0);
-    return request;
+    SKILL_VERIFIER_TRY(auto taken, read(std::move(package)));
+    if (stamp) known_.keep(std::move(key), taken, std::move(stamp), 0);
+    return taken;
   }
 
-  Result<JobRequest> take_archive_file(const fs::path& file) {
+  Result<TakenIn> take_archive_file(const fs::path& file) {
     std::error_code unknown;
     const auto size = fs::file_size(file, unknown);
     if (!unknown && known_.has_archive_of(size)) {
       SKILL_VERIFIER_TRY(const auto sha256, sha256_of(file));
-      if (auto request = known_.find(KnownPackages::archive_key(sha256, submission_), pack_))
-        return std::move(*request);
+      if (const auto entry = known_.find(KnownPackages::archive_key(core::to_hex(sha256), submission_)))
+        return KnownPackages::take(entry);
     }
     return keep(skill::import_archive(file, submission_.archive_name, pack_, options_.package), unknown ? 0 : size);
   }
 
-  Result<JobRequest> take_archive_bytes(const std::string& bytes) {
-    const auto key = KnownPackages::archive_key(core::sha256_hex(bytes), submission_);
-    if (auto request = known_.find(key, pack_)) return std::move(*request);
+  Result<TakenIn> take_archive_bytes(const std::string& bytes) {
+    if (const auto entry = known_.find(KnownPackages::archive_key(core::sha256_hex(bytes), submission_)))
+      return KnownPackages::take(entry);
     return keep(skill::import_archive_bytes(bytes, submission_.archive_name, pack_, options_.package), bytes.size());
   }
 
-  Result<JobRequest> take_path(const std::string& path) {
+  Result<TakenIn> take_path(const std::string& path) {
     SKILL_VERIFIER_TRY(const fs::path real, resolve_skill_path(path, options_));
     std::error_code error;
     const auto status = fs::status(real, error);
@@ -125,14 +111,14 @@ class Intake {
   }
 
  private:
-  Result<JobRequest> keep(Result<skill::Package> package, std::uint64_t size) {
+  Result<TakenIn> keep(Result<skill::Package> package, std::uint64_t size) {
     if (!package) return package.error();
-    SKILL_VERIFIER_TRY(auto request, read(std::move(*package)));
-    known_.keep(KnownPackages::archive_key(*request.archive_sha256, submission_), request, pack_, std::nullopt, size);
-    return request;
+    SKILL_VERIFIER_TRY(auto taken, read(std::move(*package)));
+    known_.keep(KnownPackages::archive_key(*taken.request->archive_sha256, submission_), taken, std::nullopt, size);
+    return taken;
   }
 
-  Result<JobRequest> read(skill::Package package) const {
+  Result<TakenIn> read(skill::Package package) const {
     skill::ManifestOptions reading;
     reading.profile = options_.profile;
     reading.discover = submission_.discover;
@@ -149,7 +135,7 @@ class Intake {
     request.manifest = std::move(*report.manifest);
     request.warnings = std::move(report.warnings);
     request.notes = std::move(package.notes);
-    return request;
+    return taken_in(std::move(request), pack_);
   }
 
   const Submission& submission_;
@@ -200,18 +186,13 @@ Result<std::optional<store::Webhook>> webhook_of(const Submission& submission, c
   return std::optional(std::move(webhook));
 }
 
-Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options, const fs::path& spool,
-                           const fs::path& pack, KnownPackages& known) {
+Result<TakenIn> take_in(const Submission& submission, const ServiceOptions& options, const fs::path& spool,
+                        const fs::path& pack, KnownPackages& known) {
   const SpoolFile archive(submission.archive.value_or(fs::path()));
   Intake intake(submission, options, spool, pack, known);
-  auto request = submission.archive         ? intake.take_archive_file(*submission.archive)
-                 : submission.archive_bytes ? intake.take_archive_bytes(*submission.archive_bytes)
-                                            : intake.take_path(*submission.skill_path);
-  if (!request) return request;
-  request->nonce = submission.nonce;
-  request->request_id = submission.request_id;
-  request->trace_id = submission.trace_id;
-  return request;
+  if (submission.archive) return intake.take_archive_file(*submission.archive);
+  if (submission.archive_bytes) return intake.take_archive_bytes(*submission.archive_bytes);
+  return intake.take_path(*submission.skill_path);
 }
 
 }  // namespace skill_verifier::service

@@ -19,7 +19,7 @@ Result<std::optional<store::Webhook>> webhook_of(const Submission& submission, c
 /// Reads the package into `pack` (in `spool`) and its manifest, or finds both among the known ones. Removes an archive
 /// that is a file. Blocking. On failure `pack` may be left behind: the caller removes it. Errors: those of
 /// Service::submit about package, path and manifest.
-Result<JobRequest> take_in(const Submission& submission, const ServiceOptions& options,
-                           const std::filesystem::path& spool, const std::filesystem::path& pack, KnownPackages& known);
+Result<TakenIn> take_in(const Submission& submission, const ServiceOptions& options, const std::filesystem::path& spool,
+                        const std::filesystem::path& pack, KnownPackages& known);
 
 }  // namespace skill_verifier::service

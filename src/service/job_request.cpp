@@ -183,7 +183,7 @@ Error unreadable(std::string_view why) {
 
 }  // namespace
 
-std::string to_json(const JobRequest& request) {
+std::string package_json(const JobRequest& request) {
   Json warnings = Json::array();
   for (const auto& warning : request.warnings)
     warnings.push_back(Json{{"code", warning.code},
@@ -199,12 +199,19 @@ std::string to_json(const JobRequest& request) {
                               {"archiveSha256", optional_json(request.archive_sha256)},
                               {"treeDigest", request.tree_digest},
                               {"packBytes", request.pack_bytes},
-                              {"nonce", optional_json(request.nonce)},
-                              {"requestId", request.request_id},
-                              {"traceId", request.trace_id},
                               {"manifest", manifest_json(request.manifest)},
                               {"warnings", std::move(warnings)},
                               {"notes", std::move(notes)}});
+}
+
+std::string join_request(std::string_view package, const Origin& origin) {
+  const std::string own = core::dump_json(
+      Json{{"nonce", optional_json(origin.nonce)}, {"requestId", origin.request_id}, {"traceId", origin.trace_id}});
+  return fmt::format("{},{}", package.substr(0, package.size() - 1), std::string_view(own).substr(1));
+}
+
+std::string to_json(const JobRequest& request) {
+  return join_request(package_json(request), {request.nonce, request.request_id, request.trace_id});
 }
 
 Result<JobRequest> parse_job_request(std::string_view text) {

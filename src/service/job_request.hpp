@@ -28,8 +28,18 @@ struct JobRequest {
   std::vector<skill::PackageNote> notes;
 };
 
+/// What a request has from its submission; the rest is the package's.
+struct Origin {
+  std::optional<std::string> nonce;
+  std::string request_id;
+  std::string trace_id;
+};
+
 /// JSON text for store::Job::request.
 std::string to_json(const JobRequest& request);
+/// The same in two steps: what all jobs of a package have in common, and that with what one of them has of its own.
+std::string package_json(const JobRequest& request);
+std::string join_request(std::string_view package, const Origin& origin);
 /// Errors: internal `request_unreadable`.
 Result<JobRequest> parse_job_request(std::string_view text);
 /// For log lines; empty where the text has none, or is not readable.

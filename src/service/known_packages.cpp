@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "service/file_digest.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/sha2.hpp"
 
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 /// Coarser than the times of any file system that skills are kept on.
 constexpr std::chrono::seconds kGranularity{2};
 constexpr std::size_t kRequestMemory = 2048;  ///< of a small one, roughly
+/// Of one pack: ext4 knows no more than 65,000.
+constexpr std::uint32_t kMostNames = 60'000;
 
 /// One path's facts, as bytes that are only ever compared.
 struct Facts {
@@ -55,9 +58,14 @@ std::string key_of(char kind, std::string_view identity, const Submission& submi
                      version.has_value(), submission.discover);
 }
 
-std::size_t memory_of(const JobRequest& request) {
-  std::size_t bytes = kRequestMemory + to_json(request).size();
-  return 2 * bytes;
+/// Whether jobs may still get its pack, whose digest is known afterwards.
+bool is_usable(const KnownPackages::Entry& entry) {
+  if (++entry.uses > kMostNames || ::access(entry.file.c_str(), R_OK) != 0) return false;
+  // Most packages never come again: their packs are not read for it.
+  std::call_once(entry.digesting, [&entry] {
+    if (auto digest = sha256_of(entry.file)) entry.sha256 = *digest;
+  });
+  return entry.sha256.has_value();
 }
 
 }  // namespace
@@ -94,6 +102,16 @@ bool TreeStamp::holds() const {
   return hash.finish() == facts_;
 }
 
+TakenIn taken_in(JobRequest request, fs::path pack) {
+  auto json = std::make_shared<const std::string>(package_json(request));
+  return {std::make_shared<const JobRequest>(std::move(request)), std::move(json), store::PackFile(std::move(pack))};
+}
+
+KnownPackages::Entry::~Entry() {
+  std::error_code ignored;
+  if (!file.empty()) fs::remove(file, ignored);
+}
+
 KnownPackages::KnownPackages(fs::path folder, std::uint64_t bytes) : folder_(std::move(folder)), most_bytes_(bytes) {}
 
 std::string KnownPackages::archive_key(std::string_view sha256, const Submission& submission) {
@@ -112,15 +130,21 @@ KnownPackages::EntryPtr KnownPackages::look_up(const std::string& key) {
   return *found->second;
 }
 
-std::optional<JobRequest> KnownPackages::find(const std::string& key, const fs::path& pack) {
-  const auto entry = look_up(key);
-  if (!entry) return std::nullopt;
+KnownPackages::EntryPtr KnownPackages::find(const std::string& key) {
+  auto entry = look_up(key);
+  if (!entry) return nullptr;
   const bool old = entry->stamp && std::chrono::steady_clock::now() - entry->since >= kFolderAge;
-  // A file has a limited number of names: then the package is simply read again.
-  const bool same = !old && (!entry->stamp || entry->stamp->holds()) && ::link(entry->file.c_str(), pack.c_str()) == 0;
-  if (same) return entry->request;
+  const bool same = !old && (!entry->stamp || entry->stamp->holds()) && is_usable(*entry);
+  if (same) return entry;
   drop(key, entry);
-  return std::nullopt;
+  return nullptr;
+}
+
+TakenIn KnownPackages::take(const EntryPtr& entry) {
+  store::PackFile pack(entry->file);
+  pack.keeper = entry;
+  pack.sha256 = entry->sha256.value();
+  return {entry->request, entry->json, std::move(pack)};
 }
 
 bool KnownPackages::has_archive_of(std::uint64_t size) const {
@@ -129,16 +153,15 @@ bool KnownPackages::has_archive_of(std::uint64_t size) const {
                              [size](const EntryPtr& entry) { return !entry->stamp && entry->archive_size == size; });
 }
 
-void KnownPackages::keep(std::string key, JobRequest request, const fs::path& pack, std::optional<TreeStamp> stamp,
+void KnownPackages::keep(std::string key, const TakenIn& taken, std::optional<TreeStamp> stamp,
                          std::uint64_t archive_size) {
-  if (request.pack_bytes > most_bytes_) return;
+  if (taken.request->pack_bytes > most_bytes_) return;
   auto entry = std::make_shared<Entry>();
-  entry->memory = memory_of(request) + 2 * key.size() + (stamp ? stamp->memory() : 0);
+  entry->memory = kRequestMemory + 3 * taken.json->size() + 2 * key.size() + (stamp ? stamp->memory() : 0);
   if (entry->memory > kMemory) return;
   entry->key = key;
-  entry->request = std::move(request);
-  entry->request.nonce.reset();
-  entry->request.request_id.clear();
+  entry->request = taken.request;
+  entry->json = taken.json;
   entry->stamp = std::move(stamp);
   entry->archive_size = archive_size;
   entry->since = std::chrono::steady_clock::now();
@@ -147,9 +170,9 @@ void KnownPackages::keep(std::string key, JobRequest request, const fs::path& pa
   entry->file = folder_ / fmt::format("{}.pack", next_++);
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (::link(pack.c_str(), entry->file.c_str()) != 0) return;
+  if (::link(taken.pack.file.c_str(), entry->file.c_str()) != 0) return;
   if (const auto known = entries_.find(key); known != entries_.end()) erase(known->second);
-  bytes_ += entry->request.pack_bytes;
+  bytes_ += entry->request->pack_bytes;
   memory_ += entry->memory;
   order_.push_front(std::move(entry));
   entries_[std::move(key)] = order_.begin();
@@ -165,10 +188,8 @@ void KnownPackages::drop(const std::string& key, const EntryPtr& entry) {
 }
 
 void KnownPackages::erase(Order::iterator entry) {
-  bytes_ -= (*entry)->request.pack_bytes;
+  bytes_ -= (*entry)->request->pack_bytes;
   memory_ -= (*entry)->memory;
-  std::error_code ignored;
-  fs::remove((*entry)->file, ignored);
   entries_.erase((*entry)->key);
   order_.erase(entry);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +15,7 @@
 
 #include "service/job_request.hpp"
 #include "skill_verifier/service/service.hpp"
+#include "skill_verifier/store/job_store.hpp"
 
 namespace skill_verifier::service {
 
@@ -35,11 +37,40 @@ class TreeStamp {
   core::Digest256 facts_{};
 };
 
-/// Packages that came in before, so that one that comes again is neither expanded nor read again: its pack gets one
-/// more name (hard link), and what its manifest says is remembered. A job of such a package is no different from any
-/// other: its digest is that of the bytes that it runs. Any thread.
+/// A package that was taken in: what its jobs are asked to do (without what a job has from its submission), the same as
+/// text, and its pack.
+struct TakenIn {
+  std::shared_ptr<const JobRequest> request;
+  std::shared_ptr<const std::string> json;  ///< package_json
+  store::PackFile pack;
+};
+/// `pack` is whole.
+TakenIn taken_in(JobRequest request, std::filesystem::path pack);
+
+/// Packages that came in before, so that one that comes again is neither expanded nor read again: all its jobs have the
+/// same pack, and what its manifest says is remembered. A job of such a package is no different from any other: its
+/// digest is that of the bytes that it runs. Any thread.
 class KnownPackages {
  public:
+  /// One of them, whose pack stays for as long as it is held.
+  struct Entry {
+    ~Entry();
+    std::string key;
+    std::shared_ptr<const JobRequest> request;
+    std::shared_ptr<const std::string> json;
+    std::filesystem::path file;
+    std::optional<TreeStamp> stamp;
+    std::uint64_t archive_size = 0;
+    std::size_t memory = 0;
+    std::chrono::steady_clock::time_point since;
+    mutable std::once_flag digesting;
+    mutable std::optional<core::Digest256> sha256;  ///< of the pack, once it was asked for
+    mutable std::atomic<std::uint32_t> uses{0};
+  };
+  using EntryPtr = std::shared_ptr<const Entry>;
+  /// For a job.
+  static TakenIn take(const EntryPtr& entry);
+
   static constexpr std::size_t kMost = 256;
   static constexpr std::size_t kMemory = 8u << 20;
   /// A folder is read anew after this time whatever its stamp says.
@@ -53,26 +84,14 @@ class KnownPackages {
   static std::string archive_key(std::string_view sha256, const Submission& submission);
   static std::string folder_key(const std::filesystem::path& real, const Submission& submission);
 
-  /// The request of that package (nonce and request id are not set), whose pack is at `pack` now; nothing when it is
-  /// not known, or its folder has changed.
-  std::optional<JobRequest> find(const std::string& key, const std::filesystem::path& pack);
+  /// Null when it is not known, or its folder has changed.
+  EntryPtr find(const std::string& key);
   /// Whether an archive of exactly this size is known: otherwise its digest need not be computed to ask.
   bool has_archive_of(std::uint64_t size) const;
-  /// `pack` is whole and never written again. For a folder with its stamp, for an archive with its size.
-  void keep(std::string key, JobRequest request, const std::filesystem::path& pack, std::optional<TreeStamp> stamp,
-            std::uint64_t archive_size);
+  /// The pack is never written again. For a folder with its stamp, for an archive with its size.
+  void keep(std::string key, const TakenIn& taken, std::optional<TreeStamp> stamp, std::uint64_t archive_size);
 
  private:
-  struct Entry {
-    std::string key;
-    JobRequest request;
-    std::filesystem::path file;
-    std::optional<TreeStamp> stamp;
-    std::uint64_t archive_size = 0;
-    std::size_t memory = 0;
-    std::chrono::steady_clock::time_point since;
-  };
-  using EntryPtr = std::shared_ptr<const Entry>;
   using Order = std::list<EntryPtr>;  ///< last used first
 
   EntryPtr look_up(const std::string& key);

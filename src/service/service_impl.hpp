@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "service/job_runner.hpp"
-#include "service/known_packages.hpp"
+#include "service/known_folders.hpp"
 #include "service/policy.hpp"
 #include "service/quote_evidence.hpp"
 #include "service/scheduler.hpp"
@@ -40,6 +40,7 @@ struct Service::Impl {
         intake(executor, kIntakesAtOnce),
         repeating(executor, kRepeatsAtOnce),
         known(store.spool() / "known", options.known_package_bytes),
+        folders(pool, intake, known, options),
         housekeeping(executor),
         self(sandbox, quoter, options),
         attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options()) {}
@@ -51,12 +52,11 @@ struct Service::Impl {
   }
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
   Result<void> take_place(const std::string& lane, std::optional<Scheduler::Place>& place);
-  core::awaitable<Result<JobRequest>> read(Submission submission, std::filesystem::path pack);
+  core::awaitable<Result<TakenIn>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<std::optional<store::Job>>> replay(store::IdempotencyUse use);
   core::awaitable<std::optional<store::Job>> earlier_verdict(std::shared_ptr<const JobRequest> request,
                                                              std::string skill_id, Plan plan, std::string viewer);
-  core::awaitable<Result<store::Job>> insert(store::Job job, std::filesystem::path pack,
-                                             std::optional<store::Job> original);
+  core::awaitable<Result<store::Job>> insert(store::Job job, store::PackFile pack, std::optional<store::Job> original);
   core::awaitable<Result<void>> resume(store::JobSummary job);
   core::awaitable<void> tidy();
   core::awaitable<void> tidy_regularly();
@@ -81,6 +81,7 @@ struct Service::Impl {
   core::Semaphore intake;     ///< packages being read
   core::Semaphore repeating;  ///< verdicts being given again
   KnownPackages known;
+  KnownFolders folders;
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;

@@ -29,9 +29,14 @@ awaitable<std::optional<sandbox::Image>> present_image(sandbox::Sandbox& sandbox
 
 }  // namespace
 
-awaitable<Result<JobRequest>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
-  auto work = [submission = std::move(submission), pack = std::move(pack), spool = store.spool(), this] {
-    return take_in(submission, options, spool, pack, known);
+awaitable<Result<TakenIn>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
+  const auto asked = std::make_shared<const Submission>(std::move(submission));
+  if (asked->skill_path) {
+    const auto entry = co_await folders.find(asked);
+    if (entry) co_return KnownPackages::take(entry);
+  }
+  auto work = [asked, pack = std::move(pack), spool = store.spool(), this] {
+    return take_in(*asked, options, spool, pack, known);
   };
   // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
   const auto turn = co_await intake.acquire();
@@ -91,7 +96,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
 
   store::Job job;
   job.id = std::move(id);
-  const std::string request_id = submission.request_id, trace_id = submission.trace_id;
+  const Origin origin{submission.nonce, submission.request_id, submission.trace_id};
   auto webhook = webhook_of(submission, options.webhooks);
   if (!webhook) co_return webhook.error();
   job.webhook = std::move(*webhook);
@@ -99,13 +104,13 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.is_private = submission.is_private;
   auto taken = co_await read(std::move(submission), pack);
   if (!taken) co_return taken.error();
-  const auto request = std::make_shared<const JobRequest>(std::move(*taken));
+  const auto request = taken->request;
   watch.lap(&JobTiming::intake);
   // What policy refuses outright is refused now; the plan itself is made when the job runs.
   auto plan = make_plan(request->manifest, options);
   if (!plan) co_return plan.error();
   job.skill_id = request->manifest.skill_id(request->tree_digest);
-  job.request = to_json(*request);
+  job.request = join_request(*taken->json, origin);
   job.tree_digest = request->tree_digest;
   job.archive_sha256 = request->archive_sha256.value_or("");
   std::optional<store::Job> original;
@@ -126,7 +131,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   job.idempotency = use;
   if (scheduler.draining()) co_return draining();
   const bool repeated = original.has_value();
-  auto stored = co_await insert(std::move(job), std::move(pack), std::move(original));
+  auto stored = co_await insert(std::move(job), std::move(taken->pack), std::move(original));
   if (!stored && stored.error().id == "idempotency_key_used" && use) {
     // Somebody with the same key was faster.
     SKILL_VERIFIER_CO_TRY(auto known, co_await replay(*use));
@@ -135,13 +140,14 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
   if (!stored) co_return stored.error();
   watch.lap(&JobTiming::stored);
   log::info(repeated ? "job answered from the cache" : "job accepted",
-            {{"job", stored->id}, {"request", request_id}, {"skill", stored->skill_id}});
+            {{"job", stored->id}, {"request", origin.request_id}, {"skill", stored->skill_id}});
   if (repeated) {
     webhooks.wake();
     co_return without_documents(std::move(*stored));
   }
   // Acknowledged although the service began to drain meanwhile: the next life runs it.
-  if (!scheduler.draining()) scheduler.add(stored->id, lane, request_id, trace_id, request->pack_bytes, watch);
+  if (!scheduler.draining())
+    scheduler.add(stored->id, lane, origin.request_id, origin.trace_id, request->pack_bytes, watch);
   co_return stored;
 }
 
@@ -186,7 +192,7 @@ awaitable<std::optional<store::Job>> Service::Impl::earlier_verdict(std::shared_
   co_return *job;
 }
 
-awaitable<Result<store::Job>> Service::Impl::insert(store::Job job, std::filesystem::path pack,
+awaitable<Result<store::Job>> Service::Impl::insert(store::Job job, store::PackFile pack,
                                                     std::optional<store::Job> original) {
   if (!original) co_return co_await store.insert(std::move(job), std::move(pack));
   job.original = original->original.empty() ? original->id : original->original;

@@ -48,8 +48,7 @@ class KnownPackagesTest : public testing::Test {
     JobRequest request;
     request.tree_digest = key;
     request.pack_bytes = bytes;
-    request.nonce = "of the first";
-    known.keep(key, request, made, std::nullopt, 77);
+    known.keep(key, taken_in(std::move(request), made), std::nullopt, 77);
     return made;
   }
 
@@ -118,25 +117,40 @@ TEST_F(KnownPackagesTest, GivesThePackAndTheRequestOfAKnownPackage) {
   keep(known, "a");
   EXPECT_TRUE(known.has_archive_of(77));
   EXPECT_FALSE(known.has_archive_of(78));
-  const auto copy = pack();
-  const auto found = known.find("a", copy);
+  const auto found = known.find("a");
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->tree_digest, "a");
-  EXPECT_FALSE(found->nonce) << "it was another job's";
-  EXPECT_EQ(fs::file_size(copy), 10u);
-  EXPECT_FALSE(known.find("b", pack()));
+  const auto taken = KnownPackages::take(found);
+  EXPECT_EQ(taken.request->tree_digest, "a");
+  EXPECT_EQ(*taken.json, package_json(*taken.request));
+  EXPECT_EQ(fs::file_size(taken.pack.file), 10u);
+  EXPECT_TRUE(taken.pack.keeper);
+  EXPECT_EQ(taken.pack.sha256, core::sha256(core::as_bytes(std::string(10, 'x'))));
+  EXPECT_FALSE(known.find("b"));
+}
+
+TEST_F(KnownPackagesTest, APackStaysForAsLongAsSomebodyHoldsIt) {
+  KnownPackages known(scratch_ / "known", 25);
+  keep(known, "a");
+  auto held = known.find("a");
+  ASSERT_TRUE(held);
+  const fs::path file = held->file;
+  keep(known, "b", 25);
+  EXPECT_FALSE(known.find("a")) << "there was no room for both";
+  EXPECT_TRUE(fs::exists(file));
+  held.reset();
+  EXPECT_FALSE(fs::exists(file));
 }
 
 TEST_F(KnownPackagesTest, KeepsNoMoreThanItMay) {
   KnownPackages known(scratch_ / "known", 25);
   keep(known, "a");
   keep(known, "b");
-  EXPECT_TRUE(known.find("a", pack()));
+  EXPECT_TRUE(known.find("a"));
   keep(known, "c");
-  EXPECT_TRUE(known.find("a", pack())) << "used last";
-  EXPECT_FALSE(known.find("b", pack()));
+  EXPECT_TRUE(known.find("a")) << "used last";
+  EXPECT_FALSE(known.find("b"));
   keep(known, "large", 26);
-  EXPECT_FALSE(known.find("large", pack()));
+  EXPECT_FALSE(known.find("large"));
   const fs::directory_iterator files(scratch_ / "known");
   EXPECT_EQ(std::distance(begin(files), end(files)), 2);
 }
@@ -144,7 +158,7 @@ TEST_F(KnownPackagesTest, KeepsNoMoreThanItMay) {
 TEST_F(KnownPackagesTest, KeepsNothingWhenItIsOff) {
   KnownPackages known(scratch_ / "known", 0);
   keep(known, "a");
-  EXPECT_FALSE(known.find("a", pack()));
+  EXPECT_FALSE(known.find("a"));
   EXPECT_FALSE(fs::exists(scratch_ / "known"));
 }
 
@@ -152,9 +166,9 @@ TEST_F(KnownPackagesTest, ForgetsAPackageWhoseFileIsGone) {
   KnownPackages known(scratch_ / "known", 1000);
   keep(known, "a");
   fs::remove_all(scratch_ / "known");
-  EXPECT_FALSE(known.find("a", pack()));
+  EXPECT_FALSE(known.find("a"));
   keep(known, "a");
-  EXPECT_TRUE(known.find("a", pack()));
+  EXPECT_TRUE(known.find("a"));
 }
 
 TEST_F(KnownPackagesTest, KeysDifferWithEverythingThatDecidesHowAPackageIsRead) {
