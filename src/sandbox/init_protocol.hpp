@@ -32,6 +32,9 @@ inline constexpr std::uint32_t kOutputFrame = 64u << 10;     ///< longest out/er
 inline constexpr std::uint32_t kMaxSightings = 16;           ///< half of them of each kind
 inline constexpr std::uint32_t kMaxTarget = 256;
 inline constexpr const char* kInitPath = "/skill-verifier-init";
+/// `--inodes=PATH=NUMBER`, once per file system: more of them there end the command, where the engine's tmpfs has no
+/// limit of its own.
+inline constexpr const char* kInodesOption = "--inodes=";
 inline constexpr const char* kSkillPath = "/skill";
 /// Where a prepared image keeps the package tree after test_deps ran on it.
 inline constexpr const char* kPreparedTree = "/.skill-verifier-tree";

@@ -72,9 +72,9 @@ bool limit_capabilities(bool prepare) {
   return true;
 }
 
-[[noreturn]] void become_init(const char* root, bool prepare, const char* skill_options, int stream) {
+[[noreturn]] void become_init(const char* root, bool prepare, const char* skill_options, char* argument, int stream) {
   char name[] = "/skill-verifier-init";
-  char* argv[] = {name, nullptr};
+  char* argv[] = {name, argument, nullptr};
   char* env[] = {nullptr};
   if (::dup2(stream, 0) == 0 && ::dup2(stream, 1) == 1 && set_up_mounts(root, prepare, skill_options) &&
       limit_capabilities(prepare)) {
@@ -123,9 +123,12 @@ NamespacedInit::NamespacedInit(const RootFolder& root, Options options) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("no socket pair");
   const auto path = root.path().string();
-  const auto skill = "mode=0755,uid=65534,gid=65534,size=" + std::to_string(options.skill_bytes);
+  const bool watched = options.watched_inodes > 0;
+  const auto skill =
+      (watched ? "mode=0777,size=" : "mode=0755,uid=65534,gid=65534,size=") + std::to_string(options.skill_bytes);
+  auto inodes = "--inodes=/skill=" + std::to_string(options.watched_inodes);
   pid_ = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0));
-  if (pid_ == 0) become_init(path.c_str(), options.prepare, skill.c_str(), ends[1]);
+  if (pid_ == 0) become_init(path.c_str(), options.prepare, skill.c_str(), watched ? inodes.data() : nullptr, ends[1]);
   ::close(ends[1]);
   if (pid_ < 0) throw std::runtime_error("no namespaces");
   client_ = std::make_unique<InitClient>(std::make_unique<SocketStream>(ends[0]));

@@ -36,6 +36,8 @@ class NamespacedInit {
   struct Options {
     bool prepare = false;
     std::uint64_t skill_bytes = 16u << 20;
+    /// Where the engine's tmpfs takes neither owner nor inodes: /skill is everybody's, and init watches this number.
+    std::uint64_t watched_inodes = 0;
   };
   NamespacedInit(const RootFolder& root, Options options);
   ~NamespacedInit();

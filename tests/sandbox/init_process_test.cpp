@@ -102,6 +102,44 @@ TEST_F(InitProcess, ServesAWholeJobAndEnds) {
   EXPECT_EQ(init_->wait(), kExited0);
 }
 
+// ---- number of files, where the tmpfs has no limit
+
+TEST_F(InitProcess, EndsACommandThatMakesTooManyFiles) {
+  launch({.watched_inodes = 50});
+  ASSERT_TRUE(client().begin());
+  const auto result = client().shell("for i in $(seq 49); do : >f$i || exit 1; done; echo made; : >more; sleep 1000");
+  ASSERT_TRUE(result.exit);
+  EXPECT_EQ(result.exit->reason, ExitReason::killed);
+  EXPECT_EQ(result.out, "made\n");
+  EXPECT_EQ(result.err, "skill-verifier-init: /skill holds more than 50 files and folders\n");
+}
+
+TEST_F(InitProcess, EndsACommandThatMadeTooManyFilesAndIsDone) {
+  launch({.watched_inodes = 50});
+  ASSERT_TRUE(client().begin());
+  const auto result = client().shell("for i in $(seq 50); do : >f$i; done");
+  ASSERT_TRUE(result.exit);
+  EXPECT_EQ(result.exit->reason, ExitReason::killed);
+}
+
+TEST_F(InitProcess, LetsACommandHaveAsManyFilesAsItMay) {
+  launch({.watched_inodes = 50});
+  ASSERT_TRUE(client().begin());
+  EXPECT_EQ(client().shell("for i in $(seq 49); do : >f$i || exit 1; done").code(), 0);
+  EXPECT_EQ(client().shell("rm f1; mkdir d").code(), 0);
+}
+
+TEST_F(InitProcess, RefusesAPackageOfTooManyFiles) {
+  launch({.watched_inodes = 3});
+  PackBuilder pack;
+  for (const char* name : {"a", "b", "c"})
+    pack.file(name, "");
+  EXPECT_EQ(client().next_name(), "ready");
+  client().hello();
+  client().pack(pack.end());
+  EXPECT_EQ(client().next_name(), "fault no_space: /skill holds more than 3 files and folders");
+}
+
 TEST_F(InitProcess, FaultsAndEndsOnFramesOutOfOrder) {
   const auto fault_after = [this](auto&& say) {
     launch({});

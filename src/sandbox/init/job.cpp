@@ -23,11 +23,12 @@ int remaining_ms(std::uint64_t deadline_us) {
 
 }  // namespace
 
-Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run,
-         bool watched)
+Job::Job(HostStream& host, Reaper& reaper, const Identity& identity, const InodeWatch& inodes, std::uint8_t index,
+         const RunRequest& run, bool watched)
     : host_(host),
       reaper_(reaper),
       identity_(identity),
+      inodes_(inodes),
       run_(run),
       index_(index),
       out_(static_cast<std::size_t>(run.kept)),
@@ -57,6 +58,7 @@ Status Job::supervise(bool& host_gone) {
   }
   while (read_pipe(child_.err, err_)) {
   }
+  err_.add(note_);
   host_gone = !report(end);
   return {};
 }
@@ -80,13 +82,16 @@ Job::End Job::wait_once() {
       {child_.err.get(), POLLIN, 0},           {host_.input(), POLLIN, 0}, {host_.output(), when_pending, 0},
       {watch_ ? watch_->fd() : -1, POLLIN, 0},
   };
-  const int ready = ::poll(fds, kCount, remaining_ms(deadline));
+  const int left = remaining_ms(deadline);
+  const int ready = ::poll(fds, kCount, inodes_.empty() ? left : std::min(left, InodeWatch::kPeriodMs));
   if (ready > 0 && fds[kSetup].revents != 0) read_setup();
   if (ready > 0 && fds[kOut].revents != 0) read_pipe(child_.out, out_);
   if (ready > 0 && fds[kErr].revents != 0) read_pipe(child_.err, err_);
   if (ready > 0 && fds[kWatch].revents != 0) watch_->answer(identity_, fds[kWatch].revents);
   if (ready > 0 && fds[kEnded].revents != 0) reaper_.collect();
-  if (fault_ || reaper_.main_status()) return End::exited;
+  if (fault_) return End::exited;
+  if (has_too_many_files()) return End::killed;
+  if (reaper_.main_status()) return End::exited;
   if (monotonic_us() >= deadline) return End::timeout;
   if (ready > 0 && (fds[kOutput].revents & (POLLERR | POLLNVAL)) != 0) return End::host_gone;
   if (ready > 0 && fds[kInput].revents != 0) return read_host();
@@ -115,6 +120,12 @@ bool Job::send_output() {
     host_.queue(out.empty() ? InitFrame::err : InitFrame::out, index_, piece);
     stream.sent(piece.size());
   }
+}
+
+bool Job::has_too_many_files() {
+  auto full = inodes_.exceeded();
+  if (full) note_ = "skill-verifier-init: " + *full + "\n";
+  return full.has_value();
 }
 
 /// True when there may be more.

@@ -5,6 +5,7 @@
 
 #include "sandbox/init/child.hpp"
 #include "sandbox/init/host_stream.hpp"
+#include "sandbox/init/inode_watch.hpp"
 #include "sandbox/init/kept_output.hpp"
 #include "sandbox/init/memory.hpp"
 #include "sandbox/init/reaper.hpp"
@@ -17,8 +18,8 @@ namespace skill_verifier::sandbox::guest {
 class Job {
  public:
   /// With `watched` its seen frame goes out before its exit frame.
-  Job(HostStream& host, Reaper& reaper, const Identity& identity, std::uint8_t index, const RunRequest& run,
-      bool watched);
+  Job(HostStream& host, Reaper& reaper, const Identity& identity, const InodeWatch& inodes, std::uint8_t index,
+      const RunRequest& run, bool watched);
 
   /// Returns when nothing of the command is left and the exit frame is sent. `host_gone` = the host hung up. Faults:
   /// `exec_setup`, `protocol`, `internal`; nothing of the command is left then either.
@@ -31,6 +32,7 @@ class Job {
   End wait_once();
   End read_host();
   bool send_output();
+  bool has_too_many_files();
   bool read_pipe(Fd& pipe, KeptOutput& output);
   void read_setup();
   bool send_rest(KeptOutput& stream, init::InitFrame type);
@@ -40,6 +42,7 @@ class Job {
   HostStream& host_;
   Reaper& reaper_;
   const Identity& identity_;
+  const InodeWatch& inodes_;
   const RunRequest& run_;
   std::uint8_t index_;
   KeptOutput out_;
@@ -49,6 +52,7 @@ class Job {
   Child child_;
   std::optional<Watch> watch_;
   Status fault_;
+  std::string note_;  ///< why init ended the command, for its standard error
   bool started_ = false;
   std::uint64_t begun_us_ = 0;
   std::uint64_t ended_us_ = 0;

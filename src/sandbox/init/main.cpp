@@ -6,6 +6,7 @@
 #include "sandbox/init/child.hpp"
 #include "sandbox/init/host_stream.hpp"
 #include "sandbox/init/identity.hpp"
+#include "sandbox/init/inode_watch.hpp"
 #include "sandbox/init/session.hpp"
 
 namespace {
@@ -19,7 +20,7 @@ void complain(std::string message) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   // It kills every process that it can reach, which is only right where these are the job's.
   if (::getpid() != 1) {
     complain("this is the first process of a sandbox container and not to be started by hand");
@@ -28,6 +29,12 @@ int main() {
   // Whatever a container runtime forgot to close is no business of the job's.
   (void)guest::close_from(3);
   ::umask(022);
+  guest::InodeWatch inodes;
+  for (int i = 1; i < argc; ++i) {
+    if (inodes.add(argv[i])) continue;
+    complain("an argument that is none of mine");
+    return 1;
+  }
   guest::HostStream host;
   auto fault = guest::harden_self();
   if (!fault) fault = host.take_over();
@@ -35,5 +42,5 @@ int main() {
     complain(fault->message);
     return 1;
   }
-  return guest::Session(host).serve();
+  return guest::Session(host, inodes).serve();
 }

@@ -82,10 +82,11 @@ Status Session::open_skill(Fd& skill) const {
   skill = open_directory(AT_FDCWD, init::kSkillPath);
   if (!skill) return errno_fault("internal", "open /skill", errno);
   struct stat info{};
-  if (::fstat(skill.get(), &info) != 0 || info.st_uid != identity_.uid) {
-    return Fault{"internal", "/skill does not belong to the tested user"};
-  }
-  return {};
+  if (::fstat(skill.get(), &info) != 0) return errno_fault("internal", "look at /skill", errno);
+  // Where the engine's tmpfs has no number of inodes it has no owner either.
+  const bool everybodys = !inodes_.empty() && info.st_uid == 0 && (info.st_mode & 07777) == 0777;
+  if (info.st_uid == identity_.uid || everybodys) return {};
+  return Fault{"internal", "/skill does not belong to the tested user"};
 }
 
 Status Session::begin_pack() {
@@ -121,6 +122,7 @@ Status Session::use_prepared() {
 }
 
 Status Session::package_ready(const TreeSize& size) {
+  if (auto full = inodes_.exceeded()) return Fault{"no_space", std::move(*full)};
   stage_ = Stage::commands;
   send(InitFrame::unpacked, Payload().u32(size.files).u64(size.bytes));
   return {};
@@ -133,7 +135,7 @@ Status Session::run(bool watched) {
   RunRequest request;
   if (auto fault = parse_run(host_.frame().payload(), request)) return fault;
   ++commands_;
-  Job job(host_, reaper_, identity_, index, request, watched);
+  Job job(host_, reaper_, identity_, inodes_, index, request, watched);
   return job.supervise(host_gone_);
 }
 

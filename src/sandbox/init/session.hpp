@@ -5,6 +5,7 @@
 
 #include "sandbox/init/host_stream.hpp"
 #include "sandbox/init/identity.hpp"
+#include "sandbox/init/inode_watch.hpp"
 #include "sandbox/init/pack_reader.hpp"
 #include "sandbox/init/prepared.hpp"
 #include "sandbox/init/reaper.hpp"
@@ -16,7 +17,7 @@ namespace skill_verifier::sandbox::guest {
 /// One sandbox from `ready` to its end: takes the host's frames in the order that init_protocol.hpp allows.
 class Session {
  public:
-  explicit Session(HostStream& host) : host_(host) {}
+  Session(HostStream& host, const InodeWatch& inodes) : host_(host), inodes_(inodes) {}
 
   /// Answers with a fault frame when something cannot go on. Returns PID 1's exit code: 0 after finish or when the host
   /// hung up, 1 after a fault. Its exit ends whatever still runs in the sandbox.
@@ -44,6 +45,7 @@ class Session {
   void send(init::InitFrame type, const Payload& payload);
 
   HostStream& host_;
+  const InodeWatch& inodes_;
   Reaper reaper_;
   Stage stage_ = Stage::hello;
   Identity identity_;
