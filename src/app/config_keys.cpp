@@ -84,6 +84,10 @@ void add_server_keys(std::vector<Key>& keys) {
   add("engine.host", text([](Config& c) -> auto& { return c.sandbox.docker_host; }), "DOCKER_HOST");
   add("engine.pull", boolean([](Config& c) -> auto& { return c.sandbox.pull; }));
   add("engine.oci_runtime", text([](Config& c) -> auto& { return c.sandbox.oci_runtime; }));
+  add("engine.seccomp_dir", [](Config& c, std::string_view value) -> Result<void> {
+    c.sandbox.seccomp_dir_of_engine = value;
+    return {};
+  });
   add("engine.cgroup_parent", text([](Config& c) -> auto& { return c.sandbox.cgroup_parent; }));
   add("engine.instance", text([](Config& c) -> auto& { return c.sandbox.instance; }));
   add("engine.init", [](Config& c, std::string_view value) -> Result<void> {

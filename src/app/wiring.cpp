@@ -167,6 +167,7 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
     config.service.toolbox = config.sandbox.toolbox;
   }
   config.service.runtimes = config.sandbox.images;
+  config.sandbox.seccomp_dir = fs::path(config.data_dir) / "seccomp";
   SKILL_VERIFIER_TRY(wiring->sandbox,
                      sandbox::make_docker_sandbox(wiring->io.get_executor(), wiring->pool, config.sandbox));
   wiring->quoter = make_quoter(*wiring, config);

@@ -3,6 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "sandbox/engine.hpp"
+#include "sandbox/engine_kind.hpp"
+#include "sandbox/seccomp_profile.hpp"
 #include "skill_verifier/sandbox/sandbox.hpp"
 
 namespace skill_verifier::sandbox {
@@ -22,12 +25,13 @@ inline constexpr const char* kLabelJob = "skill-verifier.job";
 inline constexpr const char* kLabelAttempt = "skill-verifier.attempt";
 inline constexpr const char* kLabelRole = "skill-verifier.role";
 inline constexpr const char* kLabelCreate = "skill-verifier.create";  ///< random name of one create request
-inline constexpr const char* kLabelImage = "skill-verifier.image";    ///< of images: `derived` or `prepared`
+inline constexpr const char* kLabelImage = "skill-verifier.image";    ///< of images: `derived`, `prepared` or `proof`
 inline constexpr const char* kLabelKey = "skill-verifier.key";        ///< of images: what they were made from
 inline constexpr const char* kLabelInit = "skill-verifier.init";      ///< of images: SHA-256 of the init in them
 
 inline constexpr const char* kDerivedKind = "derived";
 inline constexpr const char* kPreparedKind = "prepared";
+inline constexpr const char* kProofKind = "proof";  ///< holds nothing but init; removed at once
 
 struct ContainerSpec {
   Role role = Role::test;
@@ -44,17 +48,22 @@ struct ContainerSpec {
 };
 
 /// Body of `POST /containers/create`. Pure: the same spec gives the same bytes. No body ever mounts anything of the
-/// host.
-std::string container_body(const ContainerSpec& spec);
+/// host. `seccomp` is the profile in the form that the engine takes it, see EngineTraits.
+std::string container_body(const ContainerSpec& spec, const EngineTraits& traits = kDockerTraits,
+                           std::string_view seccomp = seccomp_profile());
 
-/// The `Config` of an image that is committed from one of our containers, as JSON text: labels that say what it is,
-/// and empty ones where the container's own would otherwise be taken over.
+/// Everything that a container of this spec was not given, or was given beside it, each a phrase for a person; empty
+/// when it holds.
+std::vector<std::string> unheld_in(const ContainerLimits& given, const ContainerSpec& spec, std::string_view seccomp);
+
+/// Labels of an image that is committed from one of our containers: what it is, and empty ones where the container's
+/// own would otherwise be taken over.
 struct ImageLabels {
   std::string instance;
   std::string kind;  ///< `derived` or `prepared`
   std::string key;
   std::string init_sha256;
 };
-std::string commit_config(const ImageLabels& labels);
+Labels commit_labels(const ImageLabels& labels);
 
 }  // namespace skill_verifier::sandbox

@@ -27,7 +27,8 @@ std::string label(const char* name, std::string_view value) {
 }
 
 /// Whether the engine may have made a container although it named none: unless it said that it refuses to.
-bool answer_lost(const Error& error) {
+bool answer_lost(const Error& error, const EngineTraits& traits) {
+  if (error.id == "engine_error" && !traits.failed_create_may_leave) return false;
   return error.id != "image_missing" && error.id != "engine_conflict" && error.id != "engine_version";
 }
 
@@ -51,11 +52,12 @@ Containers::Containers(core::asio::any_io_executor executor, Engine& engine, std
 awaitable<Result<std::string>> Containers::create(ContainerSpec spec) {
   spec.instance = instance_;
   spec.create_id = core::random_hex(8);
-  auto body = container_body(spec);
-  auto creating = engine_.create_container(std::move(body));
+  auto body = co_await body_of(spec);
+  if (!body) co_return body.error();
+  auto creating = engine_.create_container(std::move(*body));
   auto created = co_await uninterrupted(std::move(creating));
   if (!created) {
-    if (answer_lost(created.error())) {
+    if (answer_lost(created.error(), engine_.traits())) {
       lost_[spec.create_id] = steady_clock::now() + remove_limit_;
       sweep_soon();
     }
@@ -67,6 +69,14 @@ awaitable<Result<std::string>> Containers::create(ContainerSpec spec) {
   }
   if (!spec.job_id.empty()) owners_[created->id] = {std::move(spec.job_id), std::move(spec.request_id)};
   co_return std::move(created->id);
+}
+
+awaitable<Result<std::string>> Containers::body_of(ContainerSpec spec) {
+  if (engine_.traits().seccomp_is_text) co_return container_body(spec, engine_.traits());
+  if (!seccomp_file_)
+    co_return Error{Errc::internal, "seccomp_unwritable", "there is no place for the seccomp profile's file"};
+  SKILL_VERIFIER_CO_TRY(const auto path, co_await seccomp_file_->ready());
+  co_return container_body(spec, engine_.traits(), path);
 }
 
 awaitable<bool> Containers::remove(std::string id) {

@@ -8,6 +8,7 @@
 
 #include "sandbox/container_spec.hpp"
 #include "sandbox/engine.hpp"
+#include "sandbox/seccomp_file.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/result.hpp"
 
@@ -18,9 +19,13 @@ class Containers {
  public:
   Containers(core::asio::any_io_executor executor, Engine& engine, std::string instance, core::Duration remove_limit);
 
+  /// How the engine takes the seccomp profile where it does not take the text; before the first `create`. `file`
+  /// outlives this object.
+  void give_profile_as(SeccompFile& file) { seccomp_file_ = &file; }
+
   /// Completes even when the caller is cancelled meanwhile. When there is no answer that names or refuses the
   /// container, what the engine may have created all the same is looked for by its label and removed. Errors: as
-  /// Engine::create_container.
+  /// Engine::create_container and SeccompFile::ready.
   awaitable<Result<std::string>> create(ContainerSpec spec);
 
   /// Kills and removes until the engine says that it is gone: false when the limit passed first, which is logged. It is
@@ -49,7 +54,10 @@ class Containers {
   awaitable<void> sweep();
   awaitable<void> sweep_once();
 
+  awaitable<Result<std::string>> body_of(ContainerSpec spec);
+
   Engine& engine_;
+  SeccompFile* seccomp_file_ = nullptr;
   std::string instance_;
   core::Duration remove_limit_;
   core::Semaphore removals_;

@@ -17,6 +17,9 @@ namespace {
 /// ours.
 constexpr int kLayout = 1;
 
+constexpr const char* kDerivedRepository = "skill-verifier.local/derived";
+constexpr std::size_t kTagDigits = 32;
+
 std::string label(const char* name, std::string_view value) {
   return fmt::format("{}={}", name, value);
 }
@@ -98,7 +101,12 @@ awaitable<Result<std::string>> DerivedImages::fill_and_commit(Image runtime, std
   labels.init_sha256 = init_.sha256;
   CommitRequest commit;
   commit.container_id = std::move(container_id);
-  commit.config_json = commit_config(labels);
+  // What has a name does not go with the last image that was made from it.
+  if (engine_.traits().removes_nameless_parents) {
+    commit.repository = kDerivedRepository;
+    commit.tag = core::sha256_hex(labels.instance + ' ' + labels.key).substr(0, kTagDigits);
+  }
+  commit.labels = commit_labels(labels);
   auto image = co_await engine_.commit_container(std::move(commit));
   co_return image;
 }

@@ -90,6 +90,7 @@ DockerSandbox::DockerSandbox(core::asio::any_io_executor executor, core::WorkPoo
       pool_(pool),
       options_(std::move(options)),
       engine_(executor, std::move(endpoint), engine_options(options_.timeouts)),
+      seccomp_file_(pool, options_.seccomp_dir, options_.seccomp_dir_of_engine),
       containers_(executor, engine_, options_.instance, options_.timeouts.remove),
       prepared_(executor, engine_, options_.instance, options_.prepared_bytes, options_.prepared_images),
       runner_(executor, engine_, containers_, pool, starts(options_), options_.timeouts),
@@ -97,13 +98,15 @@ DockerSandbox::DockerSandbox(core::asio::any_io_executor executor, core::WorkPoo
       retirement_(executor, containers_, activity_),
       warm_(executor, activity_, workshop(), options_.pool),
       tests_(runner_, warm_, retirement_, containers_),
-      tasks_(executor) {}
+      tasks_(executor) {
+  containers_.give_profile_as(seccomp_file_);
+}
 
 awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   SKILL_VERIFIER_CO_TRY(auto init, co_await load_init());
   SKILL_VERIFIER_CO_TRY(const auto version, co_await engine_.negotiate());
   SKILL_VERIFIER_CO_TRY(const auto info, co_await engine_.info());
-  SKILL_VERIFIER_CO_TRY_VOID(check_limits(info, options_.oci_runtime));
+  SKILL_VERIFIER_CO_TRY_VOID(check_limits(info, engine_.traits(), options_.oci_runtime));
   profile_.runtime = options_.oci_runtime.empty() ? info.default_runtime : options_.oci_runtime;
   profile_.init_sha256 = init.sha256;
   profile_.seccomp_sha256 = core::sha256_hex(seccomp_profile());
@@ -113,14 +116,19 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
     warnings.push_back(fmt::format("container {} of an earlier life cannot be removed yet", id));
   }
   co_await remove_abandoned();
+  if (engine_.traits().proves_limits) {
+    SKILL_VERIFIER_CO_TRY_VOID(co_await prove_limits(init.tar));
+  }
   SKILL_VERIFIER_CO_TRY_VOID(co_await prepared_.load(init.sha256));
   derived_ = std::make_unique<DerivedImages>(executor_, engine_, containers_, std::move(init));
   co_await derived_->remove_stale();
   warm_.open();
   if (options_.pool.min > 0) tasks_.spawn("announce runtimes", announce_runtimes());
-  log::info(
-      "docker engine ready",
-      {{"version", info.version}, {"api", version}, {"runtime", profile_.runtime}, {"cgroup", info.cgroup_version}});
+  log::info("engine ready", {{"engine", engine_.traits().name},
+                             {"version", info.version},
+                             {"api", version},
+                             {"runtime", profile_.runtime},
+                             {"cgroup", info.cgroup_version}});
   // Whoever uses it once sees in the result which image it was.
   const auto unpinned = options_.keep_images ? list_unpinned(options_.images) : std::string();
   if (!unpinned.empty()) log::warn("runtimes without a digest: their tags can be moved", {{"runtimes", unpinned}});
@@ -325,15 +333,18 @@ awaitable<void> DockerSandbox::stop() {
 
 awaitable<void> DockerSandbox::remove_images(std::string instance) {
   // A prepared image stands on a derived one, which cannot go first.
-  for (const auto* kind : {kPreparedKind, kDerivedKind}) {
-    const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance),
-                                             fmt::format("{}={}", kLabelImage, kind)};
-    const auto images = co_await engine_.list_images(labels);
-    if (!images) co_return;
-    for (const auto& image : *images) {
-      const auto removed = co_await engine_.remove_image(image.id, false);
-      if (!removed) log::warn("image left behind", {{"image", image.id}, {"why", removed.error().message}});
-    }
+  for (const auto* kind : {kPreparedKind, kDerivedKind, kProofKind})
+    co_await remove_images(instance, kind);
+}
+
+awaitable<void> DockerSandbox::remove_images(std::string instance, std::string kind) {
+  const std::vector<std::string> labels = {fmt::format("{}={}", kLabelInstance, instance),
+                                           fmt::format("{}={}", kLabelImage, kind)};
+  const auto images = co_await engine_.list_images(labels);
+  if (!images) co_return;
+  for (const auto& image : *images) {
+    const auto removed = co_await engine_.remove_image(image.id, false);
+    if (!removed) log::warn("image left behind", {{"image", image.id}, {"why", removed.error().message}});
   }
 }
 

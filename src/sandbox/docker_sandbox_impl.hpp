@@ -15,12 +15,13 @@
 #include "sandbox/job_runner.hpp"
 #include "sandbox/prepared_images.hpp"
 #include "sandbox/retirement.hpp"
+#include "sandbox/seccomp_file.hpp"
 #include "sandbox/test_runner.hpp"
 #include "sandbox/warm_pool.hpp"
 #include "skill_verifier/sandbox/docker_sandbox.hpp"
 
 /// The sandbox over a Docker Engine: its life and its runs in docker_sandbox.cpp, the images that skills may ask for in
-/// allowed_images.cpp, those that test_deps change in prepare.cpp.
+/// allowed_images.cpp, those that test_deps change in prepare.cpp, the look at an engine's limits in start_proof.cpp.
 namespace skill_verifier::sandbox {
 
 inline constexpr std::chrono::milliseconds kShortestTimeout{1};
@@ -64,6 +65,9 @@ class DockerSandbox final : public Sandbox {
                                                                            std::string key);
   awaitable<Result<std::string>> commit_prepared(std::string container, std::string key);
   awaitable<void> remove_images(std::string instance);
+  awaitable<void> remove_images(std::string instance, std::string kind);
+  awaitable<Result<void>> prove_limits(std::string init_tar);
+  awaitable<Result<void>> examine_limits(Started& started, const ContainerSpec& spec);
   awaitable<void> remove_abandoned();
   Error not_allowed(const std::string& reference) const;
   template <class Request>
@@ -75,6 +79,7 @@ class DockerSandbox final : public Sandbox {
   core::WorkPool& pool_;
   DockerSandboxOptions options_;
   Engine engine_;
+  SeccompFile seccomp_file_;
   Containers containers_;
   PreparedImages prepared_;
   JobRunner runner_;

@@ -104,6 +104,14 @@ std::string with_tag(std::string reference) {
   return exact ? reference : reference + ":latest";
 }
 
+/// As instructions of a Dockerfile, for the query of a request.
+std::string label_changes(const Labels& labels) {
+  std::string query;
+  for (const auto& [name, value] : labels)
+    query += "&changes=" + net::percent_encode(fmt::format("LABEL {}={}", name, value));
+  return query;
+}
+
 bool says_image_is_missing(const engine_json::PullMessage& message) {
   const auto has = [&](std::string_view text) { return message.error.find(text) != std::string::npos; };
   return message.error_code == 404 || has("manifest unknown") || has("repository does not exist");
@@ -202,10 +210,11 @@ struct Engine::Impl {
     auto about = co_await client.send(request_of("GET", "/version"));
     if (!about) co_return translate(std::move(about).error(), what);
     if (about->status != 200) co_return answer_error(*about, call(what, Subject::none, {}));
-    auto oldest = engine_json::read_oldest_version(about->body);
-    if (!oldest) co_return std::move(oldest).error();
-    auto chosen = choose(net::find_header(ping->headers, "Api-Version"), *oldest);
+    auto read = engine_json::read_about(about->body);
+    if (!read) co_return std::move(read).error();
+    auto chosen = choose(net::find_header(ping->headers, "Api-Version"), read->oldest_version);
     if (chosen) version = *chosen;
+    kind = read->kind;
     co_return chosen;
   }
 
@@ -342,9 +351,38 @@ struct Engine::Impl {
     co_return Error{Errc::unavailable, "engine_error", message};
   }
 
+  awaitable<Result<std::vector<ImageSummary>>> list_images(std::vector<std::string> labels) {
+    // all=1: an untagged image that another one was made from is left out otherwise. One label at most: with several
+    // Podman finds nothing.
+    const std::vector<std::string> asked(labels.begin(), labels.begin() + (labels.empty() ? 0 : 1));
+    const std::string filter = net::percent_encode(engine_json::label_filter(asked));
+    EngineCall list = call("list images", Subject::none, request_of("GET", "/images/json?all=1&filters=" + filter));
+    auto images = co_await send_for<std::vector<ImageSummary>>(std::move(list), engine_json::read_image_list);
+    if (!images) co_return images;
+    std::erase_if(*images, [&](const ImageSummary& image) { return !engine_json::has_labels(image.labels, labels); });
+    co_return images;
+  }
+
+  awaitable<Result<std::string>> commit(CommitRequest request) {
+    // Which form the labels take depends on the engine.
+    if (version.empty()) {
+      auto negotiated = co_await negotiate();
+      if (!negotiated) co_return std::move(negotiated).error();
+    }
+    std::string target =
+        fmt::format("/commit?container={}&repo={}&tag={}&pause=0", net::percent_encode(request.container_id),
+                    net::percent_encode(request.repository), net::percent_encode(request.tag));
+    if (!traits_of(kind).commit_reads_config) target += label_changes(request.labels);
+    EngineCall commit = call("commit container " + short_id(request.container_id), Subject::container,
+                             json_request(std::move(target), engine_json::commit_config(request.labels)));
+    commit.limit = options.slow;
+    co_return co_await send_for<std::string>(std::move(commit), engine_json::read_image_id);
+  }
+
   EngineOptions options;
   net::HttpClient client;
   std::string version;  ///< negotiated; empty before
+  EngineKind kind = EngineKind::docker;
 };
 
 Engine::Engine(core::asio::any_io_executor executor, net::Endpoint endpoint, EngineOptions options)
@@ -353,6 +391,10 @@ Engine::~Engine() = default;
 
 awaitable<Result<std::string>> Engine::negotiate() {
   return impl_->negotiate();
+}
+
+const EngineTraits& Engine::traits() const {
+  return traits_of(impl_->kind);
 }
 
 awaitable<Result<void>> Engine::ping() {
@@ -375,10 +417,18 @@ awaitable<Result<void>> Engine::pull_image(std::string reference, std::function<
 }
 
 awaitable<Result<std::vector<ImageSummary>>> Engine::list_images(std::vector<std::string> labels) {
-  // all=1: an untagged image that another one was made from is left out otherwise.
-  const std::string filter = net::percent_encode(engine_json::label_filter(labels));
-  auto call = impl_->call("list images", Subject::none, request_of("GET", "/images/json?all=1&filters=" + filter));
-  return impl_->send_for<std::vector<ImageSummary>>(std::move(call), engine_json::read_image_list);
+  return impl_->list_images(std::move(labels));
+}
+
+awaitable<Result<std::string>> Engine::import_image(std::string tar, std::string repository, Labels labels) {
+  std::string target = "/images/create?fromSrc=-&tag=latest&repo=" + net::percent_encode(repository);
+  target += label_changes(labels);
+  net::Request request = request_of("POST", std::move(target));
+  request.headers.emplace_back("Content-Type", "application/x-tar");
+  request.body = std::move(tar);
+  auto call = impl_->call("import image " + repository, Subject::none, std::move(request));
+  call.limit = impl_->options.slow;
+  return impl_->send_for<std::string>(std::move(call), engine_json::read_imported_id);
 }
 
 awaitable<Result<void>> Engine::remove_image(std::string reference, bool force) {
@@ -454,13 +504,13 @@ awaitable<Result<void>> Engine::put_archive(std::string id, std::string director
 }
 
 awaitable<Result<std::string>> Engine::commit_container(CommitRequest request) {
-  const std::string target =
-      fmt::format("/commit?container={}&repo={}&tag={}&pause=0", net::percent_encode(request.container_id),
-                  net::percent_encode(request.repository), net::percent_encode(request.tag));
-  auto call = impl_->call("commit container " + short_id(request.container_id), Subject::container,
-                          json_request(target, std::move(request.config_json)));
-  call.limit = impl_->options.slow;
-  return impl_->send_for<std::string>(std::move(call), engine_json::read_image_id);
+  return impl_->commit(std::move(request));
+}
+
+awaitable<Result<ContainerLimits>> Engine::container_limits(std::string id) {
+  auto call = impl_->call("inspect container " + short_id(id), Subject::container,
+                          request_of("GET", container_path(id, "/json")));
+  return impl_->send_for<ContainerLimits>(std::move(call), engine_json::read_limits);
 }
 
 awaitable<Result<ExitStatus>> ExitWait::result(Duration limit) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/engine_kind.hpp"
 #include "skill_verifier/core/async.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/result.hpp"
@@ -25,12 +26,12 @@ struct EngineInfo {
   std::string id;
   std::string version;  ///< of the engine, e.g. `20.10.24`
   std::string operating_system;
-  std::string architecture;
+  std::string architecture;  ///< as uname names it, e.g. `x86_64`
   std::string kernel;
   std::string storage_driver;
-  std::string cgroup_driver;   ///< `none` = rootless without delegation: limits are ignored
-  std::string cgroup_version;  ///< `1`, `2`, or empty before it was reported
-  std::string default_runtime;
+  std::string cgroup_driver;    ///< `none` = rootless without delegation: limits are ignored
+  std::string cgroup_version;   ///< `1`, `2`, or empty before it was reported
+  std::string default_runtime;  ///< without a directory, where the engine names one
   std::vector<std::string> runtimes;
   std::vector<std::string> security_options;  ///< e.g. `name=seccomp,profile=default`
   std::int64_t cpus = 0;
@@ -70,6 +71,20 @@ struct ImageSummary {
 struct CreatedContainer {
   std::string id;
   std::vector<std::string> warnings;  ///< limits that the engine discarded are named here
+};
+
+/// What the engine says that a container was given, as far as the strict profile asks for it.
+struct ContainerLimits {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t memory_swap_bytes = 0;  ///< memory and swap together
+  std::int64_t nano_cpus = 0;
+  std::int64_t pids = 0;
+  bool read_only = false;
+  bool privileged = false;
+  std::string network;
+  std::vector<std::string> security_options;
+  std::vector<std::pair<std::string, std::string>> tmpfs;  ///< path, options
+  std::vector<std::string> mounts;                         ///< where something of the host is mounted
 };
 
 struct ContainerDetails {
@@ -119,8 +134,7 @@ struct CommitRequest {
   std::string container_id;
   std::string repository;  ///< may be empty: an image without a name
   std::string tag;
-  std::string
-      config_json;  ///< `Config` members that replace or extend the container's, e.g. {"Labels":{…}}; may be empty
+  Labels labels;  ///< replace or extend the container's; neither name nor value has spaces or quotes
 };
 
 /// The Docker Engine API from 1.41 on, over one endpoint. The first call negotiates the version. One thread.
@@ -139,6 +153,8 @@ class Engine {
   /// Asks the engine again which API it speaks and gives the version used from now on: the lower of its newest
   /// and 1.52, at least 1.41.
   awaitable<Result<std::string>> negotiate();
+  /// In what it differs from others; Docker's before `negotiate`.
+  const EngineTraits& traits() const;
   awaitable<Result<void>> ping();
   awaitable<Result<EngineInfo>> info();
 
@@ -148,6 +164,8 @@ class Engine {
   awaitable<Result<void>> pull_image(std::string reference, std::function<void(std::string_view)> progress);
   /// Images that carry every label (`key` or `key=value`).
   awaitable<Result<std::vector<ImageSummary>>> list_images(std::vector<std::string> labels);
+  /// Makes an image out of a tar of its root file system, as `repository:latest`, and gives its id.
+  awaitable<Result<std::string>> import_image(std::string tar, std::string repository, Labels labels);
   /// By id or reference; `force` also removes one with several tags or a stopped container. Its parent always stays.
   awaitable<Result<void>> remove_image(std::string reference, bool force);
 
@@ -162,6 +180,7 @@ class Engine {
   /// The exit status as soon as the container does not run, at once if it does not.
   awaitable<Result<ExitStatus>> wait_not_running(std::string id, Duration limit);
   awaitable<Result<ContainerDetails>> inspect_container(std::string id);
+  awaitable<Result<ContainerLimits>> container_limits(std::string id);
   /// Bytes that the container has written to its root file system. The engine walks the files: not for a hot path.
   awaitable<Result<std::uint64_t>> written_bytes(std::string id, Duration limit);
   /// How many files and folders of its root file system the container created, changed or removed; it stops to count

@@ -102,6 +102,28 @@ std::vector<std::string> texts_of(const Json& object, std::string_view member) {
   return texts;
 }
 
+/// Podman leaves the algorithm out where an image names another.
+std::string image_id_of(const Json& object, std::string_view member) {
+  constexpr std::size_t kDigits = 64;
+  std::string id = text_of(object, member);
+  const bool bare = id.size() == kDigits && id.find(':') == std::string::npos;
+  return bare ? "sha256:" + id : id;
+}
+
+/// Podman has Go's names.
+std::string architecture_of(const Json& value) {
+  std::string name = text_of(value, "Architecture");
+  if (name == "amd64") return "x86_64";
+  if (name == "arm64") return "aarch64";
+  return name;
+}
+
+/// A directory of the host would be no business of a statement's reader.
+std::string runtime_of(const Json& value) {
+  const std::string name = text_of(value, "DefaultRuntime");
+  return name.substr(name.rfind('/') + 1);
+}
+
 }  // namespace
 
 Result<EngineInfo> read_info(std::string_view text) {
@@ -110,12 +132,12 @@ Result<EngineInfo> read_info(std::string_view text) {
   info.id = text_of(value, "ID");
   info.version = text_of(value, "ServerVersion");
   info.operating_system = text_of(value, "OperatingSystem");
-  info.architecture = text_of(value, "Architecture");
+  info.architecture = architecture_of(value);
   info.kernel = text_of(value, "KernelVersion");
   info.storage_driver = text_of(value, "Driver");
   info.cgroup_driver = text_of(value, "CgroupDriver");
   info.cgroup_version = text_of(value, "CgroupVersion");
-  info.default_runtime = text_of(value, "DefaultRuntime");
+  info.default_runtime = runtime_of(value);
   info.runtimes = names_of(value, "Runtimes");
   info.security_options = texts_of(value, "SecurityOptions");
   info.cpus = number_of(value, "NCPU");
@@ -139,7 +161,7 @@ Result<ImageDetails> read_image(std::string_view text) {
   image.env = texts_of(config, "Env");
   image.labels = labels_of(config);
   image.volumes = names_of(config, "Volumes");
-  image.parent = text_of(value, "Parent");
+  image.parent = image_id_of(value, "Parent");
   image.user = text_of(config, "User");
   image.architecture = text_of(value, "Architecture");
   image.created = text_of(value, "Created");
@@ -182,6 +204,29 @@ Result<ContainerDetails> read_container(std::string_view text) {
   return container;
 }
 
+Result<ContainerLimits> read_limits(std::string_view text) {
+  SKILL_VERIFIER_TRY(const Json value, parse(text));
+  const Json& host = member_of(value, "HostConfig");
+  if (!host.is_object()) return unexpected("HostConfig");
+  ContainerLimits limits;
+  limits.memory_bytes = size_of(host, "Memory");
+  limits.memory_swap_bytes = size_of(host, "MemorySwap");
+  limits.nano_cpus = number_of(host, "NanoCpus");
+  limits.pids = number_of(host, "PidsLimit");
+  limits.read_only = flag_of(host, "ReadonlyRootfs");
+  limits.privileged = flag_of(host, "Privileged");
+  limits.network = text_of(host, "NetworkMode");
+  limits.security_options = texts_of(host, "SecurityOpt");
+  for (const std::string& path : names_of(host, "Tmpfs"))
+    limits.tmpfs.emplace_back(path, text_of(member_of(host, "Tmpfs"), path));
+  limits.mounts = texts_of(host, "Binds");
+  const Json& mounts = member_of(value, "Mounts");
+  if (!mounts.is_array()) return limits;
+  for (const Json& mount : mounts)
+    limits.mounts.push_back(text_of(mount, "Destination"));
+  return limits;
+}
+
 Result<std::uint64_t> read_written_bytes(std::string_view text) {
   SKILL_VERIFIER_TRY(const Json value, parse(text));
   if (!member_of(value, "SizeRw").is_number_integer()) return unexpected("SizeRw");
@@ -207,9 +252,28 @@ Result<ExitStatus> read_exit(std::string_view text) {
 
 Result<std::string> read_image_id(std::string_view text) {
   SKILL_VERIFIER_TRY(const Json value, parse(text));
-  std::string id = text_of(value, "Id");
+  std::string id = image_id_of(value, "Id");
   if (id.empty()) return unexpected("image Id");
   return id;
+}
+
+Result<std::string> read_imported_id(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.remove_suffix(1);
+  // Failures come with the status of a success.
+  SKILL_VERIFIER_TRY(const auto last, read_pull_message(text.substr(text.rfind('\n') + 1)));
+  if (!last.error.empty()) return Error{Errc::unavailable, "engine_error", core::shorten(last.error, 300)};
+  SKILL_VERIFIER_TRY(const Json value, parse(text.substr(text.rfind('\n') + 1)));
+  std::string id = text_of(value, "status");
+  if (!id.starts_with("sha256:")) return unexpected("image id");
+  return id;
+}
+
+std::string commit_config(const Labels& labels) {
+  Json members = Json::object();
+  for (const auto& [name, value] : labels)
+    members[name] = value;
+  return core::dump_json(Json{{"Labels", std::move(members)}});
 }
 
 std::uint64_t ChangeCounter::add(std::string_view piece) {
@@ -234,13 +298,28 @@ std::string read_error_message(std::string_view text) {
   return core::shorten(message.empty() ? text : message, kLongestMessage);
 }
 
-Result<std::string> read_oldest_version(std::string_view text) {
+Result<AboutEngine> read_about(std::string_view text) {
   SKILL_VERIFIER_TRY(const Json value, parse(text));
-  return text_of(value, "MinAPIVersion");
+  AboutEngine about;
+  about.oldest_version = text_of(value, "MinAPIVersion");
+  const Json& components = member_of(value, "Components");
+  if (!components.is_array()) return about;
+  for (const Json& component : components) {
+    if (text_of(component, "Name") == "Podman Engine") about.kind = EngineKind::podman;
+  }
+  return about;
 }
 
 std::string label_filter(const std::vector<std::string>& labels) {
   return core::dump_json(Json{{"label", labels}});
+}
+
+bool has_labels(const Labels& labels, const std::vector<std::string>& wanted) {
+  return std::ranges::all_of(wanted, [&](const std::string& label) {
+    return std::ranges::any_of(labels, [&](const auto& have) {
+      return label.find('=') == std::string::npos ? have.first == label : have.first + "=" + have.second == label;
+    });
+  });
 }
 
 Result<PullMessage> read_pull_message(std::string_view text) {

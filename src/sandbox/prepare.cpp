@@ -91,7 +91,7 @@ awaitable<Result<std::string>> DockerSandbox::commit_prepared(std::string contai
   labels.init_sha256 = profile_.init_sha256;
   CommitRequest commit;
   commit.container_id = std::move(container);
-  commit.config_json = commit_config(labels);
+  commit.labels = commit_labels(labels);
   co_return co_await engine_.commit_container(std::move(commit));
 }
 

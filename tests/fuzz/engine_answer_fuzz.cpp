@@ -23,16 +23,18 @@ void require_clean(const skill_verifier::Result<T>& read) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   json::read_error_message(text);
-  require_clean(json::read_oldest_version(text));
+  require_clean(json::read_about(text));
   require_clean(json::read_info(text));
   require_clean(json::read_image(text));
   require_clean(json::read_image_list(text));
   require_clean(json::read_created(text));
   require_clean(json::read_container(text));
+  require_clean(json::read_limits(text));
   require_clean(json::read_written_bytes(text));
   require_clean(json::read_container_list(text));
   require_clean(json::read_exit(text));
   require_clean(json::read_image_id(text));
+  require_clean(json::read_imported_id(text));
   require_clean(json::read_pull_message(text));
   json::ChangeCounter whole, cut;
   whole.add(text);

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
+#include "sandbox/engine_json.hpp"
 #include "sandbox/seccomp_profile.hpp"
 #include "skill_verifier/core/json.hpp"
 
@@ -175,8 +177,86 @@ TEST(ContainerBody, NamesRuntimeAndCgroupOnlyWhenConfigured) {
   EXPECT_EQ(body_of(spec)["HostConfig"]["CgroupParent"], "/jobs");
 }
 
-TEST(CommitConfig, LabelsTheImageAndClearsTheContainers) {
-  const auto config = core::parse_json(commit_config({"here", "derived", "k", "i"}));
+TEST(ContainerBody, GivesPodmanWhatItTakesAndTakesWhatItGives) {
+  const auto spec = test_spec();
+  const auto parsed = core::parse_json(container_body(spec, kPodmanTraits, "/data/seccomp-1.json"));
+  ASSERT_TRUE(parsed.has_value());
+  const Json& host = parsed->at("HostConfig");
+  EXPECT_EQ(host["SecurityOpt"], Json::parse(R"(["no-new-privileges:true","seccomp=/data/seccomp-1.json"])"));
+  EXPECT_EQ(host["Ulimits"].back(), Json::parse(R"({"Name":"nproc","Soft":32768,"Hard":32768})"));
+  for (const auto& [path, options] : host["Tmpfs"].items()) {
+    const auto text = options.get<std::string>();
+    EXPECT_EQ(text.find("nr_inodes"), std::string::npos) << path;
+    EXPECT_EQ(text.find("uid="), std::string::npos) << path;
+    EXPECT_NE(text.find("notmpcopyup"), std::string::npos) << path;
+  }
+  for (const char* added : {"/run", "/var/tmp"})
+    EXPECT_TRUE(host["Tmpfs"][added].get<std::string>().starts_with("ro,noexec,nosuid,nodev,size=4096")) << added;
+  // What the tmpfs cannot, PID 1 does.
+  const auto inodes = std::to_string(spec.limits.inodes);
+  EXPECT_EQ(parsed->at("Cmd"), (Json{"--inodes=/skill=" + inodes, "--inodes=/tmp=" + inodes, "--inodes=/dev/shm=256"}));
+  // Everything else is the same for every engine.
+  auto rest = *parsed, docker = body_of(spec);
+  for (auto* body : {&rest, &docker}) {
+    body->erase("Cmd");
+    for (const char* member : {"SecurityOpt", "Ulimits", "Tmpfs"})
+      body->at("HostConfig").erase(member);
+  }
+  EXPECT_EQ(rest, docker);
+}
+
+TEST(ContainerBody, AsksNothingOfPid1WhereThereIsNoTmpfs) {
+  auto spec = test_spec();
+  spec.role = Role::prepare;
+  const auto parsed = core::parse_json(container_body(spec, kPodmanTraits, "/p"));
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->at("Cmd"), Json::array());
+  EXPECT_FALSE(parsed->at("HostConfig").contains("Tmpfs"));
+}
+
+ContainerLimits given_to(const ContainerSpec& spec) {
+  ContainerLimits given;
+  given.memory_bytes = given.memory_swap_bytes = spec.limits.memory_bytes;
+  given.nano_cpus = spec.limits.nano_cpus;
+  given.pids = spec.limits.pids;
+  given.read_only = true;
+  given.network = "none";
+  given.security_options = {"no-new-privileges", "seccomp=/p"};
+  const auto body = core::parse_json(container_body(spec, kPodmanTraits, "/p"));
+  for (const auto& [path, options] : body->at("HostConfig")["Tmpfs"].items())
+    given.tmpfs.emplace_back(path, options.get<std::string>() + ",rprivate");
+  return given;
+}
+
+TEST(UnheldIn, IsEmptyWhereTheContainerGotEverything) {
+  EXPECT_EQ(unheld_in(given_to(test_spec()), test_spec(), "/p"), std::vector<std::string>{});
+}
+
+TEST(UnheldIn, NamesEachThingThatWasLeftOut) {
+  const std::pair<std::function<void(ContainerLimits&)>, const char*> cases[] = {
+      {[](auto& given) { given.memory_bytes = 0; }, "the limit of memory and swap"},
+      {[](auto& given) { given.memory_swap_bytes *= 2; }, "the limit of memory and swap"},
+      {[](auto& given) { given.nano_cpus = 0; }, "the limit of CPU time"},
+      {[](auto& given) { given.pids = 2048; }, "the limit of processes"},
+      {[](auto& given) { given.read_only = false; }, "the read-only root without privileges"},
+      {[](auto& given) { given.privileged = true; }, "the read-only root without privileges"},
+      {[](auto& given) { given.network = "slirp4netns"; }, "the absence of a network"},
+      {[](auto& given) { given.security_options.erase(given.security_options.begin()); }, "no-new-privileges"},
+      {[](auto& given) { given.security_options.back() = "seccomp=unconfined"; }, "the seccomp profile"},
+      {[](auto& given) { given.mounts.emplace_back("/etc/x"); }, "the absence of mounts"},
+      {[](auto& given) { std::erase_if(given.tmpfs, [](auto& one) { return one.first == "/tmp"; }); },
+       "the limit of /tmp"},
+      {[](auto& given) { given.tmpfs.emplace_back("/mnt", "rw,nosuid"); }, "nothing writable at /mnt"},
+  };
+  for (const auto& [damage, phrase] : cases) {
+    auto given = given_to(test_spec());
+    damage(given);
+    EXPECT_EQ(unheld_in(given, test_spec(), "/p"), std::vector<std::string>{phrase});
+  }
+}
+
+TEST(CommitLabels, SayWhatTheImageIsAndClearTheContainers) {
+  const auto config = core::parse_json(engine_json::commit_config(commit_labels({"here", "derived", "k", "i"})));
   ASSERT_TRUE(config.has_value());
   EXPECT_EQ(*config, Json::parse(R"({"Labels":{"skill-verifier.instance":"here","skill-verifier.image":"derived",
       "skill-verifier.key":"k","skill-verifier.init":"i","skill-verifier.role":"","skill-verifier.job":"",

@@ -45,6 +45,7 @@ class DockerFixture : public testing::Test {
     engine_ = std::make_unique<sandbox::Engine>(io_.get_executor(), endpoint());
     folder_ = fs::temp_directory_path() / options_.instance;
     fs::create_directories(folder_);
+    options_.seccomp_dir = folder_ / "seccomp";
     start();
   }
 

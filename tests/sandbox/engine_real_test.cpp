@@ -192,14 +192,13 @@ TEST_F(RealEngine, CopiesAFileAndKeepsItInANewImage) {
 
   CommitRequest request;
   request.container_id = id;
-  request.config_json = R"({"Labels":{")" + label + R"(":"derived"},"Env":["A=b"]})";
+  request.labels = {{label, "derived"}};
   const auto derived = await(io, engine->commit_container(request));
   ASSERT_TRUE(derived) << derived.error().message;
   const auto details = await(io, engine->inspect_image(*derived));
   ASSERT_TRUE(details) << details.error().message;
   EXPECT_EQ(details->id, *derived);
   EXPECT_THAT(details->labels, ::testing::Contains(std::pair<std::string, std::string>(label, "derived")));
-  EXPECT_THAT(details->env, ::testing::Contains("A=b"));
   EXPECT_EQ(details->parent, await(io, engine->inspect_image(image))->id);
   const auto listed = await(io, engine->list_images({label + "=derived"}));
   ASSERT_TRUE(listed) << listed.error().message;

@@ -312,12 +312,65 @@ TEST(EngineContainers, CommitDoesNotPause) {
   request.container_id = "c";
   request.repository = "deps/x";
   request.tag = "t";
-  request.config_json = R"({"Labels":{"a":"b"}})";
+  request.labels = {{"a", "b"}};
   const auto id = await(scripted.io, scripted.engine.commit_container(request));
   ASSERT_TRUE(id);
   EXPECT_EQ(*id, "sha256:aa");
   EXPECT_EQ(scripted.last_target(), "/v1.41/commit?container=c&repo=deps%2Fx&tag=t&pause=0");
   EXPECT_EQ(scripted.server.requests().back().body, R"({"Labels":{"a":"b"}})");
+}
+
+// ---- Podman's service
+// ------------------------------------------------------------------------------------------------
+
+Reply podman_version() {
+  return Reply::json(200, R"({"Components":[{"Name":"Podman Engine","Version":"4.3.1"}],"MinAPIVersion":"1.24"})");
+}
+
+TEST(EngineKind, IsDockersUnlessTheVersionNamesPodman) {
+  ScriptedEngine docker({});
+  ASSERT_TRUE(await(docker.io, docker.engine.negotiate()));
+  EXPECT_EQ(docker.engine.traits().name, "Docker Engine");
+  ScriptedEngine podman({{"GET /version", podman_version()}});
+  EXPECT_EQ(podman.engine.traits().name, "Docker Engine") << "before anybody asked";
+  ASSERT_TRUE(await(podman.io, podman.engine.negotiate()));
+  EXPECT_EQ(podman.engine.traits().name, "Podman");
+}
+
+TEST(EngineKind, PodmanGetsTheLabelsOfAnImageAsInstructions) {
+  ScriptedEngine scripted({{"GET /version", podman_version()},
+                           {"POST /v1.41/commit", Reply::json(201, "{\"Id\":\"" + std::string(64, 'a') + "\"}")}});
+  CommitRequest request;
+  request.container_id = "c";
+  request.labels = {{"a", "b"}, {"c", ""}};
+  const auto id = await(scripted.io, scripted.engine.commit_container(request));
+  ASSERT_TRUE(id);
+  EXPECT_EQ(*id, "sha256:" + std::string(64, 'a')) << "as the same image's id is given elsewhere";
+  EXPECT_EQ(scripted.last_target(),
+            "/v1.41/commit?container=c&repo=&tag=&pause=0&changes=LABEL%20a%3Db&changes=LABEL%20c%3D");
+}
+
+TEST(EngineImages, AreAskedForByOneLabelAndChosenByAll) {
+  ScriptedEngine scripted({{"GET /v1.41/images/json", Reply::json(200, R"([{"Id":"sha256:1","Labels":{"a":"1","b":"2"}},
+      {"Id":"sha256:2","Labels":{"a":"1","b":"3"}},{"Id":"sha256:3","Labels":null}])")}});
+  const auto images = await(scripted.io, scripted.engine.list_images({"a=1", "b=2"}));
+  ASSERT_TRUE(images);
+  ASSERT_EQ(images->size(), 1u);
+  EXPECT_EQ(images->front().id, "sha256:1");
+  EXPECT_EQ(scripted.last_target(), "/v1.41/images/json?all=1&filters=%7B%22label%22%3A%5B%22a%3D1%22%5D%7D");
+}
+
+TEST(EngineImages, AnImportGivesTheIdOrTheReason) {
+  const std::string id = "sha256:" + std::string(64, 'c');
+  ScriptedEngine scripted({{"POST /v1.41/images/create", Reply::json(200, R"({"status":")" + id + "\"}\r\n")}});
+  const auto made = await(scripted.io, scripted.engine.import_image("tar", "here/x", {{"k", "v"}}));
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(*made, id);
+  EXPECT_EQ(scripted.last_target(), "/v1.41/images/create?fromSrc=-&tag=latest&repo=here%2Fx&changes=LABEL%20k%3Dv");
+  ScriptedEngine full(
+      {{"POST /v1.41/images/create", Reply::json(200, R"({"errorDetail":{"message":"no space left"}})")}});
+  expect_error(await(full.io, full.engine.import_image("tar", "x", {})), Errc::unavailable, "engine_error",
+               "no space left");
 }
 
 // ---- pull ----------------------------------------------------------------------------------------------------------

@@ -25,13 +25,18 @@ EngineInfo good() {
 }
 
 TEST(UnheldLimits, AreNoneOnAnOrdinaryEngine) {
-  EXPECT_THAT(unheld_limits(good(), "", "x86_64"), IsEmpty());
-  EXPECT_THAT(unheld_limits(good(), "runsc", "x86_64"), IsEmpty());
+  EXPECT_THAT(unheld_limits(good(), kDockerTraits, "", "x86_64"), IsEmpty());
+  EXPECT_THAT(unheld_limits(good(), kDockerTraits, "runsc", "x86_64"), IsEmpty());
 }
 
 TEST(UnheldLimits, NameEachThingThatIsMissing) {
   const std::pair<std::function<void(EngineInfo&)>, const char*> cases[] = {
       {[](EngineInfo& info) { info.cgroup_driver = "none"; }, "no cgroup driver"},
+      {[](EngineInfo& info) {
+         info.security_options.emplace_back("name=rootless");
+         info.cgroup_version = "1";
+       },
+       "without root on cgroup v1"},
       {[](EngineInfo& info) { info.memory_limit = false; }, "does not limit memory"},
       {[](EngineInfo& info) { info.swap_limit = false; }, "does not limit swap"},
       {[](EngineInfo& info) { info.pids_limit = false; }, "number of processes"},
@@ -43,8 +48,17 @@ TEST(UnheldLimits, NameEachThingThatIsMissing) {
   for (const auto& [damage, phrase] : cases) {
     auto info = good();
     damage(info);
-    EXPECT_THAT(unheld_limits(info, "runsc", "x86_64"), ElementsAre(HasSubstr(phrase))) << phrase;
+    EXPECT_THAT(unheld_limits(info, kDockerTraits, "runsc", "x86_64"), ElementsAre(HasSubstr(phrase))) << phrase;
   }
+}
+
+TEST(UnheldLimits, KnowsThatPodmanHeedsNoRuntimeButItsOwn) {
+  auto info = good();
+  info.default_runtime = "crun";
+  EXPECT_THAT(unheld_limits(info, kPodmanTraits, "", "x86_64"), IsEmpty());
+  EXPECT_THAT(unheld_limits(info, kPodmanTraits, "crun", "x86_64"), IsEmpty());
+  EXPECT_THAT(unheld_limits(info, kPodmanTraits, "runsc", "x86_64"),
+              ElementsAre("it runs everything under crun, not under runsc"));
 }
 
 TEST(CheckLimits, RefusesWithEveryReasonAtOnce) {
@@ -52,10 +66,10 @@ TEST(CheckLimits, RefusesWithEveryReasonAtOnce) {
   ASSERT_EQ(::uname(&machine), 0);
   auto info = good();
   info.architecture = machine.machine;
-  EXPECT_TRUE(check_limits(info, "").has_value());
+  EXPECT_TRUE(check_limits(info, kDockerTraits, "").has_value());
   info.pids_limit = false;
   info.memory_limit = false;
-  const auto checked = check_limits(info, "");
+  const auto checked = check_limits(info, kDockerTraits, "");
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code, Errc::unsupported);
   EXPECT_EQ(checked.error().id, "engine_unsuitable");

@@ -30,8 +30,12 @@ struct DockerSandboxOptions {
   std::string docker_host = "unix:///var/run/docker.sock";  ///< as DOCKER_HOST
   std::string instance;        ///< label of this installation: what carries it is ours to remove; never empty
   std::filesystem::path init;  ///< static init; empty = `skill-verifier-init` beside the running executable
-  std::string oci_runtime;     ///< e.g. `runsc`; empty = the engine's default
-  std::string cgroup_parent;   ///< one ceiling for all jobs together; empty = the engine's default
+  /// Where the seccomp profile is written for engines that take it as a file (Podman), and where those find it; empty =
+  /// the same place.
+  std::filesystem::path seccomp_dir;
+  std::filesystem::path seccomp_dir_of_engine;
+  std::string oci_runtime;    ///< e.g. `runsc`; empty = the engine's default
+  std::string cgroup_parent;  ///< one ceiling for all jobs together; empty = the engine's default
   /// Name that a manifest may ask for → image reference, `name@sha256:…`, image id or local tag that it stands for.
   /// One that is neither an id nor has a digest is named in a warning at `start`, unless for one-shot use.
   std::map<std::string, std::string> images;
@@ -51,11 +55,11 @@ struct DockerSandboxOptions {
   DockerTimeouts timeouts;
 };
 
-/// Runs every command in a fresh container of a Docker Engine under the strict profile of
-/// src/sandbox/container_spec.hpp. A verdict is returned as soon as it is known and the container's removal goes on in
-/// the background until `stop`; a cancelled run returns only when its container is gone. Nothing of the engine is
-/// touched before `start`. The executor is the I/O thread's, the pool reads files; both outlive the sandbox. Errors:
-/// invalid_argument `docker_host_invalid`, `instance_invalid`.
+/// Runs every command in a fresh container of a Docker Engine, or of Podman's service with the same API, under the
+/// strict profile of src/sandbox/container_spec.hpp. A verdict is returned as soon as it is known and the container's
+/// removal goes on in the background until `stop`; a cancelled run returns only when its container is gone. Nothing of
+/// the engine is touched before `start`. The executor is the I/O thread's, the pool reads files; both outlive the
+/// sandbox. Errors: invalid_argument `docker_host_invalid`, `instance_invalid`.
 Result<std::unique_ptr<Sandbox>> make_docker_sandbox(core::asio::any_io_executor executor, core::WorkPool& pool,
                                                      DockerSandboxOptions options);
 
