@@ -101,7 +101,9 @@ class Checker {
     }
     if (report.refusal) refused(*report.refusal);
     if (is_placeholder(report)) out_.add("package/placeholder", report.manifest ? report.manifest->file : "", {});
-    ManifestFacts facts{report.manifest, {}};
+    ManifestFacts facts{report.manifest, {}, {}, {}};
+    facts.file = report.manifest ? report.manifest->file : report.refusal ? report.refusal->file : "";
+    facts.name = report.manifest ? report.manifest->name : report.refused_as.name.value_or("");
     if (facts.manifest) {
       readable(*facts.manifest, facts);
     } else if (single_ && text_) {

@@ -13,6 +13,8 @@ namespace skill_verifier::scan {
 struct ManifestFacts {
   std::optional<skill::Manifest> manifest;
   std::vector<std::string> allows;  ///< metadata.skill-verifier-allow
+  std::string file;                 ///< the manifest, also one that was refused; empty where there is none
+  std::string name;                 ///< what it calls the skill
 };
 
 /// The `conformance/…` checks. Reads the manifest as every reader does that matters: the specification's validator,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace skill_verifier::scan {
 namespace {
@@ -19,12 +20,31 @@ struct Place {
 
 class Matcher {
  public:
-  Matcher(const detail::Rules& rules, std::string_view raw, const std::vector<Block>& blocks)
-      : rules_(rules), raw_(raw), blocks_(blocks), lines_(line_starts(raw)), places_(rules.patterns.size()) {}
+  Matcher(const detail::Rules& rules, const Relations& relations, std::string_view raw,
+          const std::vector<Block>& blocks)
+      : rules_(rules),
+        relations_(relations),
+        raw_(raw),
+        blocks_(blocks),
+        lines_(line_starts(raw)),
+        wanted_(rules.patterns.size()),
+        places_(rules.patterns.size()) {}
 
   std::vector<RuleHit> run() {
-    for (std::size_t i = 0; i < blocks_.size(); ++i)
-      for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i); });
+    // Most files have none of the places that rules begin with: what else a rule asks for is looked for only then.
+    for_each_alternative([&](const Alternative& alternative) { wanted_[alternative.patterns.front()] = true; });
+    look_everywhere();
+    const std::vector<bool> done = std::exchange(wanted_, std::vector<bool>(wanted_.size()));
+    bool more = false;
+    const auto want = [&](std::size_t pattern) {
+      if (!done[pattern]) more = wanted_[pattern] = true;
+    };
+    for_each_alternative([&](const Alternative& alternative) {
+      if (places_[alternative.patterns.front()].empty()) return;
+      std::ranges::for_each(alternative.patterns, want);
+      std::ranges::for_each(alternative.signs, want);
+    });
+    if (more) look_everywhere();
     for (const Rule& rule : rules_.rules)
       judge(rule);
     std::ranges::sort(hits_, {}, [](const RuleHit& hit) { return std::pair(hit.check, hit.begin); });
@@ -32,11 +52,23 @@ class Matcher {
   }
 
  private:
+  template <class Visit>
+  void for_each_alternative(const Visit& visit) const {
+    for (const Rule& rule : rules_.rules)
+      std::ranges::for_each(rule.any, visit);
+  }
+
+  void look_everywhere() {
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+      for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i); });
+  }
+
   void look(const Unit& unit, std::size_t block) {
     const PatternSet& set = rules_.sets[static_cast<std::size_t>(unit.view)];
     set.candidates(unit.text.text, ids_);
     for (const int id : ids_) {
       const auto index = static_cast<std::size_t>(id);
+      if (!wanted_[index]) continue;
       const Pattern& pattern = rules_.patterns[index];
       if ((pattern.where & static_cast<std::uint8_t>(blocks_[block].where)) == 0) continue;
       if (places_[index].size() >= kMaxPlaces) continue;
@@ -53,6 +85,7 @@ class Matcher {
       if (pattern.unless && RE2::PartialMatch(whole, *pattern.unless)) return;
       const auto begin = static_cast<std::size_t>(found.data() - text.text.data());
       at = begin + found.size();
+      if (!relations_.names(pattern.host, with_address(text.text, begin, at))) continue;
       const std::uint32_t first = text.origin[begin];
       const std::uint32_t last = std::max(first, text.origin[at - 1]) + 1;
       places.push_back({first, last, line_of(lines_, first), block});
@@ -74,6 +107,7 @@ class Matcher {
           return std::ranges::any_of(places_[other], [&](const Place& b) { return near(place, b, alternative); });
         };
         if (!std::ranges::all_of(alternative.patterns, holds)) continue;
+        if (static_cast<std::size_t>(std::ranges::count_if(alternative.signs, holds)) < alternative.least) continue;
         found.push_back({rule.check, place.begin, place.end, rule.softens && warned_of(place)});
       }
     }
@@ -100,6 +134,12 @@ class Matcher {
     return says(block.heading.text) || says(block.before.text.substr(0, 2000));
   }
 
+  /// What was matched, and the rest of the address that it ends in.
+  static std::string_view with_address(std::string_view text, std::size_t begin, std::size_t end) {
+    const auto stop = text.find_first_of(" \n\t\"'`)>|", end);
+    return text.substr(begin, std::min(stop, text.size()) - begin);
+  }
+
   /// A line of code says something in its comment; the names in it say nothing.
   static std::string_view words_of(std::string_view line, Where where) {
     if (where != Where::code) return line;
@@ -108,9 +148,11 @@ class Matcher {
   }
 
   const detail::Rules& rules_;
+  const Relations& relations_;
   std::string_view raw_;
   const std::vector<Block>& blocks_;
   const std::vector<std::uint32_t> lines_;
+  std::vector<bool> wanted_;  ///< patterns to look for in this pass
   std::vector<std::vector<Place>> places_;
   std::vector<int> ids_;
   std::vector<RuleHit> hits_;
@@ -130,8 +172,9 @@ std::size_t line_of(const std::vector<std::uint32_t>& starts, std::uint32_t offs
   return static_cast<std::size_t>(std::ranges::upper_bound(starts, offset) - starts.begin()) - 1;
 }
 
-std::vector<RuleHit> match_rules(const detail::Rules& rules, std::string_view raw, const std::vector<Block>& blocks) {
-  return Matcher(rules, raw, blocks).run();
+std::vector<RuleHit> match_rules(const detail::Rules& rules, const Relations& relations, std::string_view raw,
+                                 const std::vector<Block>& blocks) {
+  return Matcher(rules, relations, raw, blocks).run();
 }
 
 }  // namespace skill_verifier::scan

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scan/relations.hpp"
 #include "scan/rules.hpp"
 
 namespace skill_verifier::scan {
@@ -21,6 +22,7 @@ std::vector<std::uint32_t> line_starts(std::string_view raw);
 std::size_t line_of(const std::vector<std::uint32_t>& starts, std::uint32_t offset);
 
 /// Applies every rule to one file. At most one hit per rule and line, sorted by check and place.
-std::vector<RuleHit> match_rules(const detail::Rules& rules, std::string_view raw, const std::vector<Block>& blocks);
+std::vector<RuleHit> match_rules(const detail::Rules& rules, const Relations& relations, std::string_view raw,
+                                 const std::vector<Block>& blocks);
 
 }  // namespace skill_verifier::scan

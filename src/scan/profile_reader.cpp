@@ -191,9 +191,14 @@ class Reader {
   Alternative read_alternative(const YAML::Node& node) {
     Alternative alternative;
     if (const YAML::Node all = node["all"]) {
-      only_keys(node, {"all", "scope", "lines"});
+      only_keys(node, {"all", "of", "least", "scope", "lines"});
       for (const auto& item : all)
         alternative.patterns.push_back(read_pattern(item));
+      for (const auto& item : node["of"])
+        alternative.signs.push_back(read_pattern(item));
+      alternative.least = node["least"].as<std::size_t>(0);
+      if (alternative.least > alternative.signs.size() || (alternative.least == 0 && !alternative.signs.empty()))
+        refuse(node, "least is 1 to the number of entries in of");
       const auto scope = node["scope"].as<std::string>("block");
       if (scope != "block" && scope != "section" && scope != "file") refuse(node, "no such scope: " + scope);
       alternative.scope = scope == "block" ? Scope::block : scope == "section" ? Scope::section : Scope::file;
@@ -205,12 +210,18 @@ class Reader {
   }
 
   std::size_t read_pattern(const YAML::Node& node) {
-    only_keys(node, {"view", "in", "pattern", "unless"});
+    only_keys(node, {"view", "in", "pattern", "unless", "host"});
     Pattern pattern;
     pattern.view = parse_view(node["view"]);
     if (node["in"]) pattern.where = parse_where(node["in"]);
     pattern.regex = expand(node["pattern"], vocabulary_);
     pattern.unless = compile(node["unless"]);
+    if (const YAML::Node host = node["host"]) {
+      const auto kind = host.as<std::string>();
+      if (kind != "stranger" && kind != "unrelated" && kind != "throwaway")
+        refuse(host, "a host is stranger, unrelated or throwaway");
+      pattern.host = kind == "stranger" ? Host::stranger : kind == "unrelated" ? Host::unrelated : Host::throwaway;
+    }
     rules_.patterns.push_back(std::move(pattern));
     return rules_.patterns.size() - 1;
   }

@@ -15,6 +15,13 @@
 namespace skill_verifier::scan {
 
 enum class Scope : std::uint8_t { block, section, file };
+/// What an address in a match has to be for the skill, by its manifest.
+enum class Host : std::uint8_t {
+  any,
+  stranger,   ///< not a well-known publisher, nor related as far as there is a manifest
+  unrelated,  ///< the same, and there is a manifest
+  throwaway,  ///< the same, and the name costs nothing
+};
 
 /// One regular expression over one view.
 struct Pattern {
@@ -22,12 +29,15 @@ struct Pattern {
   std::uint8_t where = 0xFF;  ///< bits of Where
   std::string regex;          ///< vocabulary expanded
   std::unique_ptr<RE2> unless;
+  Host host = Host::any;
   const RE2* compiled = nullptr;  ///< owned by the set of its view
 };
 
-/// Holds when all its patterns do, near enough to the first one.
+/// Holds when all its patterns do, and enough of its signs, near enough to the first pattern.
 struct Alternative {
   std::vector<std::size_t> patterns;  ///< indices into Rules::patterns
+  std::vector<std::size_t> signs;     ///< indices, of which `least` have to hold
+  std::size_t least = 0;
   Scope scope = Scope::block;
   int lines = 0;  ///< greatest distance; 0: none
 };

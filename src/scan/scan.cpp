@@ -13,6 +13,7 @@
 #include "scan/fold.hpp"
 #include "scan/matcher.hpp"
 #include "scan/package_checks.hpp"
+#include "scan/relations.hpp"
 #include "scan/text_checks.hpp"
 
 namespace skill_verifier::scan {
@@ -28,6 +29,7 @@ class Scanner {
 
   Result<Report> run() {
     const ManifestFacts facts = check_conformance(source_, collector_);
+    SKILL_VERIFIER_TRY(const Relations relations, relations_of(facts));
     for (const SourceFile& file : source_.files) {
       if (file.size > kMaxFileBytes) {
         check_name(file.path, file.path, collector_);
@@ -37,7 +39,7 @@ class Scanner {
         continue;
       }
       SKILL_VERIFIER_TRY(const std::string bytes, source_.read(file));
-      look(file, bytes);
+      look(file, bytes, relations);
     }
     package_.finish();
     SKILL_VERIFIER_TRY_VOID(check_dependencies(source_, collector_));
@@ -46,7 +48,16 @@ class Scanner {
   }
 
  private:
-  void look(const SourceFile& file, const std::string& bytes) {
+  Result<Relations> relations_of(const ManifestFacts& facts) const {
+    const auto file = std::ranges::find(source_.files, facts.file, &SourceFile::path);
+    if (file == source_.files.end() || file->size > kMaxFileBytes) return Relations(rules_);
+    SKILL_VERIFIER_TRY(const std::string bytes, source_.read(*file));
+    // Broken frontmatter is still one that agents read; a document without any is not a skill.
+    if (!facts.manifest && !bytes.starts_with("---")) return Relations(rules_);
+    return Relations(rules_, facts.name, bytes);
+  }
+
+  void look(const SourceFile& file, const std::string& bytes, const Relations& relations) {
     const Identity identity = identify(bytes);
     package_.file(file, bytes, identity);
     check_name(file.path, file.path, collector_);
@@ -56,7 +67,7 @@ class Scanner {
     check_text(text, collector_);
     const Mapped folded = fold(bytes);
     const std::vector<Block> blocks = file_blocks(file.path, folded);
-    for (const RuleHit& hit : match_rules(rules_, bytes, blocks))
+    for (const RuleHit& hit : match_rules(rules_, relations, bytes, blocks))
       collector_.add(hit.check, text, hit.begin, hit.end, {}, hit.softened);
     claims_.file(text, blocks);
   }

@@ -60,8 +60,29 @@ TEST(LoadProfile, RefusesWhatItDoesNotUnderstand) {
   bad = kRule;
   bad.replace(bad.find("high"), 4, "huge");
   refuses(load(kProfile, bad), "huge");
+  bad = kRule;
+  bad.replace(bad.find("pattern:"), 8, "host: nice, pattern:");
+  refuses(load(kProfile, bad), "a host is stranger, unrelated or throwaway");
+  bad = kRule;
+  bad.replace(bad.find("{view: text, pattern: 'evil'}"), 29,
+              "{all: [{view: text, pattern: evil}], of: [{view: text, pattern: one}], least: 2}");
+  refuses(load(kProfile, bad), "least is 1 to the number of entries in of");
   refuses(load("name: [", kRule), "own.yaml");
   refuses(load_profile({}), "at least one file");
+}
+
+TEST(LoadProfile, AsksForAsManySignsAsARuleSays) {
+  std::string rule = kRule;
+  rule.replace(rule.find("{view: text, pattern: 'evil'}"), 29,
+               "{all: [{view: text, pattern: evil}], of: [{view: text, pattern: one}, {view: text, pattern: two}, "
+               "{view: text, pattern: three}], least: 2}");
+  const auto profile = load(kProfile, rule);
+  ASSERT_TRUE(profile) << profile.error().message;
+  const auto hits = [&](const std::string& text) { return scan(source_of("x.md", text), *profile)->failed; };
+  EXPECT_EQ(hits("evil one\n"), 0U);
+  EXPECT_EQ(hits("evil three one\n"), 1U);
+  EXPECT_EQ(hits("one two three\n"), 0U);
+  EXPECT_EQ(hits("evil one\n\nevil two\n"), 0U);
 }
 
 TEST(StandardProfile, ListsEveryRuleFileOfTheRepository) {
