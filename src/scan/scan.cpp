@@ -22,6 +22,9 @@ namespace {
 /// What is read of one file, for the memory it takes. Intake allows as much unless it is told to allow more.
 constexpr std::uint64_t kMaxFileBytes = 10u << 20;
 
+/// What is read of a manifest for the addresses in it.
+constexpr std::size_t kMaxManifestText = 1u << 20;
+
 class Scanner {
  public:
   Scanner(const Source& source, const detail::Rules& rules)
@@ -54,7 +57,7 @@ class Scanner {
     SKILL_VERIFIER_TRY(const std::string bytes, source_.read(*file));
     // Broken frontmatter is still one that agents read; a document without any is not a skill.
     if (!facts.manifest && !bytes.starts_with("---")) return Relations(rules_);
-    return Relations(rules_, facts.name, bytes);
+    return Relations(rules_, facts.name, std::string_view(bytes).substr(0, kMaxManifestText));
   }
 
   void look(const SourceFile& file, const std::string& bytes, const Relations& relations) {
