@@ -28,23 +28,28 @@ class Matcher {
         blocks_(blocks),
         lines_(line_starts(raw)),
         wanted_(rules.patterns.size()),
+        wanted_blocks_(blocks.size()),
+        wanted_sections_(blocks.empty() ? 0 : std::size_t{blocks.back().section} + 1),
         places_(rules.patterns.size()) {}
 
   std::vector<RuleHit> run() {
     // Most files have none of the places that rules begin with: what else a rule asks for is looked for only then.
     for_each_alternative([&](const Alternative& alternative) { wanted_[alternative.patterns.front()] = true; });
-    look_everywhere();
+    look_at(true);
     const std::vector<bool> done = std::exchange(wanted_, std::vector<bool>(wanted_.size()));
     bool more = false;
     const auto want = [&](std::size_t pattern) {
       if (!done[pattern]) more = wanted_[pattern] = true;
     };
     for_each_alternative([&](const Alternative& alternative) {
-      if (places_[alternative.patterns.front()].empty()) return;
+      const auto& begins = places_[alternative.patterns.front()];
+      if (begins.empty() || alternative.patterns.size() + alternative.signs.size() == 1) return;
       std::ranges::for_each(alternative.patterns, want);
       std::ranges::for_each(alternative.signs, want);
+      for (const Place& place : begins)
+        want_around(place, alternative.scope);
     });
-    if (more) look_everywhere();
+    if (more) look_at(false);
     for (const Rule& rule : rules_.rules)
       judge(rule);
     std::ranges::sort(hits_, {}, [](const RuleHit& hit) { return std::pair(hit.check, hit.begin); });
@@ -58,9 +63,20 @@ class Matcher {
       std::ranges::for_each(rule.any, visit);
   }
 
-  void look_everywhere() {
+  /// All blocks, or those around the places that were found.
+  void look_at(bool all) {
     for (std::size_t i = 0; i < blocks_.size(); ++i)
-      for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i); });
+      if (all || wants(i)) for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i); });
+  }
+
+  /// The blocks that `near` can accept for a place.
+  void want_around(const Place& place, Scope scope) {
+    if (scope == Scope::block) wanted_blocks_[place.block] = true;
+    if (scope == Scope::section) wanted_sections_[blocks_[place.block].section] = true;
+    if (scope == Scope::file) whole_file_ = true;
+  }
+  bool wants(std::size_t block) const {
+    return whole_file_ || wanted_blocks_[block] || wanted_sections_[blocks_[block].section];
   }
 
   void look(const Unit& unit, std::size_t block) {
@@ -152,7 +168,10 @@ class Matcher {
   std::string_view raw_;
   const std::vector<Block>& blocks_;
   const std::vector<std::uint32_t> lines_;
-  std::vector<bool> wanted_;  ///< patterns to look for in this pass
+  std::vector<bool> wanted_;         ///< patterns to look for in this pass
+  std::vector<bool> wanted_blocks_;  ///< where the second pass looks
+  std::vector<bool> wanted_sections_;
+  bool whole_file_ = false;
   std::vector<std::vector<Place>> places_;
   std::vector<int> ids_;
   std::vector<RuleHit> hits_;
