@@ -54,8 +54,13 @@ Result<std::map<std::string, std::string>> members_of(std::string_view text) {
       return invalid("key_invalid",
                      "a word is none of name=, scope=, rate=, quota=, concurrency=, expires=, key=, key_file= and "
                      "sha256=");
-    if (!members.emplace(name, word.substr(name.size() + 1)).second)
-      return invalid("key_invalid", fmt::format("{}= is given twice", name));
+    const std::string_view value = word.substr(name.size() + 1);
+    // Another separator than a space would put the secret where it is shown: into a name or a scope.
+    const bool goes_on = value.find_first_of(name == "scope" ? "=\t\r\n" : ",=\t\r\n") != std::string_view::npos;
+    const bool is_path = name == "key_file";
+    if ((goes_on && !is_path) || (name != "key" && value.find("svk_") != std::string_view::npos))
+      return invalid("key_invalid", fmt::format("{}= holds more than its value; members are parted by spaces", name));
+    if (!members.emplace(name, value).second) return invalid("key_invalid", fmt::format("{}= is given twice", name));
   }
   return members;
 }
