@@ -265,10 +265,14 @@ awaitable<Result<store::Job>> Api::wait_while_let_in(std::string id, core::Durat
   if (!recheck) co_return co_await backend_.wait(id, limit);
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (true) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    auto job = co_await backend_.wait(id, std::clamp(left, core::Duration::zero(), options_.beat));
+    const auto begun = std::chrono::steady_clock::now();
+    const auto left = deadline - begun;
+    const auto part = std::clamp<core::Duration>(left, core::Duration::zero(), options_.beat);
+    auto job = co_await backend_.wait(id, part);
+    // Answered before its time without an end: a service that drains knows no more in this life.
+    const bool early = std::chrono::steady_clock::now() - begun < part;
     refusal = co_await recheck();
-    const bool over = left <= options_.beat || !job || store::is_final(job->state) || refusal;
+    const bool over = early || left <= options_.beat || !job || store::is_final(job->state) || refusal;
     if (over) co_return job;
     const bool ended = co_await core::cancelled();
     if (ended) co_return job;

@@ -264,6 +264,17 @@ TEST_F(AccessTest, WhoeverWaitsWithAGoodKeyIsToldOfTheEnd) {
   EXPECT_EQ(json::parse(client.read().body)["status"], "completed");
 }
 
+TEST_F(AccessTest, WhoeverWaitsWithAGoodKeyIsAskedOnceOfAServiceThatDrains) {
+  start();
+  const std::string key = make_key("read");
+  add_job('1', id_of(key), true, JobState::running);
+  server_->run([](FakeBackend& backend) { backend.drains = true; });
+  Client client(port());
+  client.send("GET /verify/" + job_id('1') + "?wait=60 HTTP/1.1\r\nHost: x\r\n" + bearer(key) + "\r\n");
+  EXPECT_EQ(json::parse(client.read().body)["status"], "running");
+  server_->run([](FakeBackend& backend) { EXPECT_EQ(backend.waits, 1); });
+}
+
 TEST_F(AccessTest, APrivateJobIsForOthersOneThatIsNotThere) {
   start();
   const std::string mine = make_key("read,submit,cancel"), theirs = make_key("read,submit,cancel"),

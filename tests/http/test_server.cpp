@@ -174,8 +174,9 @@ core::awaitable<Result<store::Job>> FakeBackend::find(std::string id) {
 }
 
 core::awaitable<Result<store::Job>> FakeBackend::wait(std::string id, core::Duration limit) {
+  ++waits;
   ++waiting;
-  while (jobs.contains(id) && !store::is_final(jobs[id].state)) {
+  while (!drains && jobs.contains(id) && !store::is_final(jobs[id].state)) {
     const bool woken = co_await changed_.wait(limit);
     if (!woken) break;
   }

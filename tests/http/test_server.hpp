@@ -54,6 +54,8 @@ class FakeBackend {
   int finds = 0;
   int accesses = 0;
   int waiting = 0;          ///< calls that are being waited for now
+  int waits = 0;            ///< calls of `wait`
+  bool drains = false;      ///< nobody is kept waiting
   store::JobFilter filter;  ///< of the last list
 
  private:
