@@ -76,20 +76,19 @@ Result<void> AuditLog::write(const AuditRecord& record) {
 }
 
 void AuditLog::write(Batch batch) {
-  std::string text;
+  const std::lock_guard lock(mutex_);
+  std::string text(is_cut_ ? "\n" : "");
   std::vector<std::size_t> ends;
   for (const auto& pending : batch) {
     for (const AuditRecord& record : pending->records)
       text += to_line(record);
     ends.push_back(text.size());
   }
-  const std::lock_guard lock(mutex_);
   const ssize_t count = ::write(descriptor_, text.data(), text.size());
-  int error = count < 0 ? errno : ENOSPC;
+  const int error = count < 0 ? errno : ENOSPC;
   const auto written = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
   // Half a line would take the next one with it.
-  const bool cut = written < text.size() && written > 0 && text[written - 1] != '\n';
-  if (cut && ::write(descriptor_, "\n", 1) != 1) error = errno;
+  if (written > 0) is_cut_ = text[written - 1] != '\n' && ::write(descriptor_, "\n", 1) != 1;
   const int unflushed = sync_ == AuditSync::always && ::fdatasync(descriptor_) != 0 ? errno : 0;
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (ends[i] > written)
@@ -118,6 +117,7 @@ Result<void> AuditLog::reopen() {
   const std::lock_guard lock(mutex_);
   ::fdatasync(descriptor_);
   ::close(std::exchange(descriptor_, descriptor));
+  is_cut_ = false;
   return {};
 }
 

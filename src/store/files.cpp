@@ -105,11 +105,17 @@ void StoreFiles::give_back(const fs::path& file, const std::string& id) const {
 Result<void> StoreFiles::share(const fs::path& file, const std::string& id) const {
   const auto place = pack(id);
   if (::link(file.c_str(), place.c_str()) == 0) return {};
+  if (errno == EEXIST) {
+    // The job is new, so this is left over. Not to be written over: other jobs may have the same file.
+    discard(id);
+    if (::link(file.c_str(), place.c_str()) == 0) return {};
+  }
   // File systems limit how many names a file has, or know but one.
   std::error_code error;
   fs::copy_file(file, place, error);
-  if (error) return failure("cannot keep the package", error);
-  return sync(place);
+  auto kept = error ? Result<void>(failure("cannot keep the package", error)) : sync(place);
+  if (!kept) discard(id);
+  return kept;
 }
 
 void StoreFiles::discard(const std::string& id) const {

@@ -172,5 +172,27 @@ TEST_F(AuditLogTest, AFullDiskIsSaid) {
   EXPECT_THAT(written.error().message, testing::HasSubstr("No space left"));
 }
 
+TEST_F(AuditLogTest, HalfALineDoesNotTakeTheNextOneWithIt) {
+  const auto log = AuditLog::open(directory_ / "audit", AuditSync::kernel);
+  ASSERT_TRUE((*log)->write(record("a")));
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit full = before;
+  full.rlim_cur = std::filesystem::file_size(directory_ / "audit") + 10;
+  setrlimit(RLIMIT_FSIZE, &full);
+  const auto cut = (*log)->write(record("b"));
+  const auto none = (*log)->write(record("c"));
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(cut);
+  EXPECT_FALSE(none);
+  ASSERT_TRUE((*log)->write(record("d")));
+  const auto all = lines("audit");
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[1].size(), 10u);
+  EXPECT_EQ(core::parse_json(all[2]).value()["jobId"], "d");
+}
+
 }  // namespace
 }  // namespace skill_verifier::auth

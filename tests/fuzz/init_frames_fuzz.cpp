@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -22,7 +24,7 @@ void check(bool holds) {
 
 struct Reading {
   std::vector<std::size_t> kinds;
-  std::size_t bytes = 0;
+  std::map<std::tuple<std::size_t, init::StreamId, std::size_t>, std::string> output;  ///< by command, stream and place
   bool refused = false;
 
   bool operator==(const Reading&) const = default;
@@ -40,7 +42,7 @@ void drain(init::MessageReader& reader, Reading& reading) {
     if (!*message) return;
     // One frame of output is passed on in as many pieces as it came in.
     if (const auto* output = std::get_if<init::OutputBytes>(&(*message)->body)) {
-      reading.bytes += output->bytes.size();
+      reading.output[{(*message)->index, output->stream, reading.kinds.size()}] += output->bytes;
       continue;
     }
     reading.kinds.push_back((*message)->body.index());

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <map>
 
 #include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/store/job_store.hpp"
@@ -368,6 +369,52 @@ TEST_F(SqliteStoreTest, OneFailingChangeDoesNotFailItsCompany) {
   EXPECT_EQ(failed, 20);
   for (const auto& id : ids)
     EXPECT_EQ(find(id).state, JobState::running);
+}
+
+TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
+  int succeeded = 0, failed = 0;
+  const std::string small = "a pack of its own", large(kLargePack, 'l'), shared_bytes(20'000, 's');
+  PackFile shared(make_pack(*store_, shared_bytes));
+  shared.keeper = std::make_shared<int>();
+  shared.sha256 = core::sha256(core::as_bytes(shared_bytes));
+  auto add = [&](std::string id, PackFile pack) -> awaitable<void> {
+    auto added = co_await store_->insert(make_job(id), pack);
+    ++(added ? succeeded : failed);
+  };
+  auto begin_none = [&]() -> awaitable<void> {
+    auto begun = co_await store_->begin("missing", at(2'000));
+    ++(begun ? succeeded : failed);
+  };
+  std::map<std::string, std::string> wanted;
+  core::TaskGroup group(io_.get_executor());
+  for (int i = 0; i < 21; ++i) {
+    const std::string id = core::new_job_id();
+    const std::string& bytes = i % 3 == 0 ? small : i % 3 == 1 ? large : shared_bytes;
+    wanted[id] = bytes;
+    group.spawn("insert", add(id, i % 3 == 2 ? shared : PackFile(make_pack(*store_, bytes))));
+    group.spawn("begin", begin_none());
+  }
+  ASSERT_TRUE(await(io_, group.wait(std::chrono::seconds(60))));
+  EXPECT_EQ(succeeded, 21);
+  EXPECT_EQ(failed, 21);
+  for (const auto& [id, bytes] : wanted)
+    EXPECT_EQ(read_all(store_->pack_path(id)), bytes);
+  EXPECT_EQ(std::filesystem::hard_link_count(shared.file), 8u);
+}
+
+TEST_F(SqliteStoreTest, ASharedPackTakesThePlaceOfWhatWasLeftThere) {
+  PackFile pack(make_pack(*store_, "bytes"));
+  pack.keeper = std::make_shared<int>();
+  pack.sha256 = core::sha256(core::as_bytes("bytes"));
+  const Job first = await(io_, store_->insert(make_job(), pack)).value();
+  const std::string id = core::new_job_id();
+  std::filesystem::create_hard_link(store_->pack_path(first.id), store_->pack_path(id));
+  PackFile other(make_pack(*store_, "others"));
+  other.keeper = std::make_shared<int>();
+  other.sha256 = core::sha256(core::as_bytes("others"));
+  ASSERT_TRUE(await(io_, store_->insert(make_job(id), other)));
+  EXPECT_EQ(read_all(store_->pack_path(id)), "others");
+  EXPECT_EQ(read_all(store_->pack_path(first.id)), "bytes");
 }
 
 TEST_F(SqliteStoreTest, ListsAndCountsNeverSortOrScanTheHeap) {

@@ -67,6 +67,7 @@ class AuditLog {
   const AuditSync sync_;
   std::mutex mutex_;
   int descriptor_;
+  bool is_cut_ = false;  ///< what was written last is half a line
   core::WorkPool thread_{1};
   core::BatchLine<Pending> line_;
 };
