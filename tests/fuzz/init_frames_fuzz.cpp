@@ -24,7 +24,7 @@ void check(bool holds) {
 
 struct Reading {
   std::vector<std::size_t> kinds;
-  std::map<std::tuple<std::size_t, init::StreamId, std::size_t>, std::string> output;  ///< by command, stream and place
+  std::map<std::tuple<std::size_t, StreamId, std::size_t>, std::string> output;  ///< by command, stream and place
   bool refused = false;
 
   bool operator==(const Reading&) const = default;
