@@ -147,7 +147,13 @@ awaitable<Result<void>> InitSession::run_series(Conversation conversation) {
     command_sent_ = true;
     SKILL_VERIFIER_CO_TRY_VOID(co_await write(std::move(frame), kCommandWriteLimit));
     SKILL_VERIFIER_CO_TRY_VOID(co_await await_report(command.timeout + conversation.grace, conversation.late));
+    const bool too_many_files = seen_.exit->reason == init::ExitReason::killed;
     series_.seen.push_back(std::move(seen_));
+    // The files stay: whatever came next would be ended for them.
+    if (too_many_files) {
+      series_.stopped = "an earlier command left more files than the sandbox may hold";
+      break;
+    }
   }
   co_return Result<void>{};
 }

@@ -76,6 +76,8 @@ bool lacks_something(std::string_view output) {
 
 std::optional<std::string> crash_of(const sandbox::RunResult& run) {
   if (run.outcome == sandbox::Outcome::oom || run.memory_killed) return "ran out of memory";
+  // PID 1 ends a command by itself for nothing else, and the host asks it for no end.
+  if (run.outcome == sandbox::Outcome::killed) return "was ended: more files than it may have";
   if (run.outcome != sandbox::Outcome::exited || !run.exit_code) return std::nullopt;
   const int signal = *run.exit_code - kSignalled;
   if (signal <= 0 || signal > kLastSignal) return std::nullopt;

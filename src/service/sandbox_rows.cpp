@@ -25,6 +25,7 @@ using Kind = PlannedCommand::Kind;
 using What = sandbox::Watched::What;
 
 constexpr std::size_t kMostText = 600;
+constexpr const char* kEndedEarly = "it was ended before it could be told";
 constexpr std::string_view kSyntax = "sandbox/syntax";
 constexpr std::string_view kCrash = "sandbox/crash";
 constexpr std::string_view kHang = "sandbox/hang";
@@ -160,16 +161,22 @@ class Judge {
       row.note = fmt::format("exited with status {} when it was asked for help", *run.exit_code);
       hit(std::move(row));
     }
+    const bool ended = run.outcome == sandbox::Outcome::killed;
     if (run.outcome == sandbox::Outcome::timeout)
       hit(kHang, planned, fmt::format("did not end within {} s", planned.command.spec.timeout.count() / 1000));
-    judge_sightings(planned, run.watched.value_or(sandbox::Watched{}));
+    else if (ended)
+      skip(kHang, planned, kEndedEarly);
+    judge_sightings(planned, run.watched.value_or(sandbox::Watched{}), ended);
   }
 
-  void judge_sightings(const PlannedCommand& planned, const sandbox::Watched& watched) {
+  /// What was seen of a command that was ended counts; what was not seen of it is not passed.
+  void judge_sightings(const PlannedCommand& planned, const sandbox::Watched& watched, bool ended) {
     constexpr const char* kBlind = "this kernel does not show PID 1 what a process asks it for";
     const auto written = asked_for(watched, What::write);
     if (!written.empty())
       hit(kWrite, planned, "wanted to change " + written);
+    else if (ended)
+      skip(kWrite, planned, kEndedEarly);
     else if (!watched.calls)
       skip(kWrite, planned, kBlind);
     else if (watched.unreadable > 0)
@@ -180,6 +187,8 @@ class Judge {
     else if (watched.unroutable > 0)
       hit(kConnect, planned,
           fmt::format("the network counted {} attempts to reach other machines", watched.unroutable));
+    else if (ended)
+      skip(kConnect, planned, kEndedEarly);
     else if (!watched.calls && !watched.network)
       skip(kConnect, planned, kBlind);
   }

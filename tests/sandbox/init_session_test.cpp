@@ -447,6 +447,19 @@ TEST_F(InitSeriesTest, RunsItsCommandsInOrder) {
                                        HostFrame::run_watched, HostFrame::run));
 }
 
+TEST_F(InitSeriesTest, EndsWithACommandThatWasEndedForItsFiles) {
+  const auto series = talk_series([](unsigned index) {
+    if (index != 1) return good(index);
+    return about(1, init::InitFrame::started, test::started_frame()) +
+           about(1, init::InitFrame::exit, test::exit_frame({.reason = init::ExitReason::killed}));
+  });
+  ASSERT_TRUE(series) << series.error().message;
+  ASSERT_EQ(series->seen.size(), 2u);
+  EXPECT_EQ(series->seen[1].exit->reason, init::ExitReason::killed);
+  EXPECT_THAT(series->stopped, HasSubstr("more files"));
+  EXPECT_EQ(std::ranges::count(log_->types, HostFrame::run), 2) << "nothing begins in the full sandbox";
+}
+
 TEST_F(InitSeriesTest, KeepsWhatItSawBeforeItWasLost) {
   const auto series = talk_series([](unsigned index) { return good(index == 0 ? 0 : 2); });
   ASSERT_TRUE(series) << series.error().message;

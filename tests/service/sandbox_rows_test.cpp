@@ -123,6 +123,35 @@ TEST(SandboxRows, AHangIsAWarning) {
   EXPECT_EQ(row_of(report, "sandbox/crash").outcome, Outcome::passed);
 }
 
+sandbox::RunResult ended_for_its_files() {
+  sandbox::RunResult run;
+  run.outcome = sandbox::Outcome::killed;
+  return run;
+}
+
+TEST(SandboxRows, WhatWasEndedForItsFilesPassesNothing) {
+  const auto report = smoke(watched(ended_for_its_files()));
+  EXPECT_EQ(row_of(report, "sandbox/crash").outcome, Outcome::failed);
+  EXPECT_EQ(row_of(report, "sandbox/crash").note, "was ended: more files than it may have");
+  for (const auto* check : {"sandbox/hang", "sandbox/write", "sandbox/connect"})
+    EXPECT_EQ(row_of(report, check).outcome, Outcome::skipped) << check;
+  EXPECT_THAT(report.checks(Outcome::passed), IsEmpty());
+  EXPECT_FALSE(report.repeatable);
+}
+
+TEST(SandboxRows, WhatWasSeenBeforeTheEndForItsFilesCounts) {
+  const auto report =
+      smoke(watched(ended_for_its_files(), {{What::write, "/etc/passwd", 1}, {What::connect, "203.0.113.7:443", 1}}));
+  EXPECT_EQ(row_of(report, "sandbox/write").note, "wanted to change /etc/passwd");
+  EXPECT_EQ(row_of(report, "sandbox/connect").outcome, Outcome::warned);
+}
+
+TEST(SandboxRows, ATestThatWasEndedForItsFilesFailed) {
+  const auto row = row_of(judged(planned(Kind::test, "sh", "sh test.sh"), ended_for_its_files()), "sandbox/test");
+  EXPECT_EQ(row.outcome, Outcome::failed);
+  EXPECT_EQ(row.note, "was ended: more files than it may have");
+}
+
 TEST(SandboxRows, TellWhatWasAskedOfTheKernel) {
   const auto report =
       smoke(watched(FakeSandbox::exited(0), {{What::write, "/etc/passwd", 2}, {What::connect, "203.0.113.7:443", 1}}));

@@ -46,13 +46,15 @@ Status Job::supervise(bool& host_gone) {
   if (auto fault = start_child(run_, identity_, watch_ ? watch_->child_channel() : -1, child_)) return fault;
   reaper_.watch(child_.pid);
 
-  const End end = wait();
+  End end = wait();
   ended_us_ = monotonic_us();
   if (!reaper_.kill_all(identity_)) return Fault{"internal", "processes of the command do not die"};
   read_setup();
   if (fault_) return std::move(fault_);
   host_gone = end == End::host_gone;
   if (host_gone) return {};
+  // What its processes made up to their end is this command's and not the next one's.
+  if (has_too_many_files()) end = End::killed;
   // Every writer is dead: what is in the pipes is all there will be, and reading it does not block.
   while (read_pipe(child_.out, out_)) {
   }
