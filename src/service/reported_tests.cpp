@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 namespace skill_verifier::service {
 namespace {
@@ -29,10 +31,13 @@ std::size_t failures(const scan::TestReport& report) {
 }
 
 void add_reported_tests(attest::StatementInput& made, const scan::TestReport& report) {
+  std::set<std::string_view> failed;
+  for (const scan::TestCase& test : report.tests)
+    if (test.outcome == scan::TestOutcome::failed) failed.insert(test.name);
   for (const scan::TestCase& test : report.tests) {
-    if (test.outcome == scan::TestOutcome::skipped) continue;
-    auto& tests = test.outcome == scan::TestOutcome::failed ? made.failed_tests : made.passed_tests;
-    tests.push_back("test_command/" + test.name);
+    if (test.outcome == scan::TestOutcome::failed) made.failed_tests.push_back("test_command/" + test.name);
+    if (test.outcome == scan::TestOutcome::passed && !failed.contains(test.name))
+      made.passed_tests.push_back("test_command/" + test.name);
   }
 }
 

@@ -15,7 +15,8 @@ scan::TestReport reported_tests(const sandbox::RunResult& run);
 /// How many of the kept tests failed.
 std::size_t failures(const scan::TestReport& report);
 
-/// Adds them to the statement's passedTests and failedTests as `test_command/<name>`; skipped ones to neither.
+/// Adds them to the statement's passedTests and failedTests as `test_command/<name>`; skipped ones to neither,
+/// and a name that also failed not to those that passed.
 void add_reported_tests(attest::StatementInput& made, const scan::TestReport& report);
 
 /// {"format","leftOut","cases":[{"name","outcome"}]}

@@ -6,7 +6,6 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
 #include <tuple>
 #include <utility>
 
@@ -38,6 +37,11 @@ int weight(Outcome outcome) {
   return static_cast<int>(std::ranges::find(kOrder, outcome) - kOrder.begin());
 }
 
+/// What a row makes of its check. A single test that was skipped takes nothing from what its command showed.
+Outcome share_of(const SandboxRow& row) {
+  return row.outcome == Outcome::skipped && !row.test.empty() ? Outcome::passed : row.outcome;
+}
+
 class Judge {
  public:
   Judge(const scan::Profile& profile, const std::vector<std::string>& allows) : profile_(profile), allows_(allows) {}
@@ -62,6 +66,7 @@ class Judge {
       else
         skip(planned, core::shorten(skipped, kMostText));
     }
+    add_single_tests();
     count_left_out(plan);
   }
 
@@ -205,33 +210,51 @@ class Judge {
     } else {
       hit(kTest, planned, fmt::format("exited with status {}", run.exit_code.value_or(-1)));
     }
-    judge_single_tests(planned, run);
+    reports_.push_back({planned, reported_tests(run), rows_.size() - 1});
   }
 
-  /// The rows after that of their command, which is the last one so far. They are the skill's word: one that failed
-  /// fails its row only where the command did.
-  void judge_single_tests(const PlannedCommand& planned, const sandbox::RunResult& run) {
-    const scan::TestReport report = reported_tests(run);
-    const bool command_passed = rows_.back().outcome == Outcome::passed;
-    const std::size_t kept = std::min(report.tests.size(), scan::kMaxReportedTests - singles_);
-    const std::size_t more = report.tests.size() - kept + report.left_out;
-    if (more > 0) {
-      std::string& note = rows_.back().note;
+  /// What one command says of single tests.
+  struct Reported {
+    const PlannedCommand& planned;
+    scan::TestReport report;
+    std::size_t row;  ///< of the command itself
+  };
+
+  /// All commands share the room for rows, and those that failed have theirs first: no command's passes hide another's
+  /// failures.
+  void add_single_tests() {
+    std::size_t failed = 0;
+    for (const Reported& reported : reports_)
+      failed += failures(reported.report);
+    failed = std::min(failed, scan::kMaxReportedTests);
+    std::size_t others = scan::kMaxReportedTests - failed;
+    for (const Reported& reported : reports_) {
+      std::size_t more = reported.report.left_out;
+      for (const scan::TestCase& test : reported.report.tests) {
+        std::size_t& room = test.outcome == scan::TestOutcome::failed ? failed : others;
+        if (room == 0) {
+          ++more;
+          continue;
+        }
+        --room;
+        add_single_test(reported, test);
+      }
+      if (more == 0) continue;
+      std::string& note = rows_[reported.row].note;
       note += fmt::format("{}it reports {} more tests", note.empty() ? "" : "; ", more);
     }
-    singles_ += kept;
-    for (const scan::TestCase& test : std::span(report.tests).first(kept)) {
-      auto row = row_of(kTest, planned);
-      row.test = test.name;
-      if (test.outcome == scan::TestOutcome::skipped) row.outcome = Outcome::skipped;
-      if (test.outcome != scan::TestOutcome::failed) {
-        rows_.push_back(std::move(row));
-        continue;
-      }
-      row.note = command_passed ? "reported as failed by a command that passed" : "reported as failed";
-      if (command_passed) row.severity = Severity::medium;
-      hit(std::move(row));
-    }
+  }
+
+  /// It is the skill's word: one that failed fails its row only where the command did.
+  void add_single_test(const Reported& reported, const scan::TestCase& test) {
+    auto row = row_of(kTest, reported.planned);
+    row.test = test.name;
+    if (test.outcome == scan::TestOutcome::skipped) row.outcome = Outcome::skipped;
+    if (test.outcome != scan::TestOutcome::failed) return rows_.push_back(std::move(row));
+    const bool command_passed = rows_[reported.row].outcome == Outcome::passed;
+    row.note = command_passed ? "reported as failed by a command that passed" : "reported as failed";
+    if (command_passed) row.severity = Severity::medium;
+    hit(std::move(row));
   }
 
   void count_left_out(const SandboxPlan& plan) {
@@ -270,7 +293,7 @@ class Judge {
   std::set<std::string, std::less<>> programs_;
   std::vector<SandboxRow> rows_;
   std::size_t smoked_ = 0;
-  std::size_t singles_ = 0;  ///< rows of single tests
+  std::vector<Reported> reports_;
 };
 
 Json row_json(const SandboxRow& row) {
@@ -300,8 +323,8 @@ std::vector<std::string> SandboxReport::checks(Outcome outcome) const {
   for (auto row = rows.begin(); row != rows.end();) {
     const auto end = std::find_if(row, rows.end(), [&](const SandboxRow& other) { return other.check != row->check; });
     const auto worst = std::max_element(
-        row, end, [](const SandboxRow& a, const SandboxRow& b) { return weight(a.outcome) < weight(b.outcome); });
-    if (worst->outcome == outcome) ids.push_back(row->check);
+        row, end, [](const SandboxRow& a, const SandboxRow& b) { return weight(share_of(a)) < weight(share_of(b)); });
+    if (share_of(*worst) == outcome) ids.push_back(row->check);
     row = end;
   }
   return ids;
@@ -315,11 +338,17 @@ std::vector<std::string> SandboxReport::allowed() const {
 }
 
 std::vector<std::string> SandboxReport::single_tests(bool passed) const {
-  std::vector<std::string> names;
-  for (const auto& row : rows)
-    if (!row.test.empty() && row.outcome != Outcome::skipped && (row.outcome == Outcome::passed) == passed)
-      names.push_back(fmt::format("{}/{}/{}", row.check, core::shorten(row.command, kMostText), row.test));
-  return names;
+  std::vector<std::string> good;
+  std::vector<std::string> bad;
+  for (const auto& row : rows) {
+    if (row.test.empty() || row.outcome == Outcome::skipped) continue;
+    auto& names = row.outcome == Outcome::passed ? good : bad;
+    names.push_back(fmt::format("{}/{}/{}", row.check, core::shorten(row.command, kMostText), row.test));
+  }
+  if (!passed) return bad;
+  const std::set<std::string, std::less<>> failed(bad.begin(), bad.end());
+  std::erase_if(good, [&](const std::string& name) { return failed.contains(name); });
+  return good;
 }
 
 SandboxReport judge_sandbox(const SandboxPlan& plan, const Result<sandbox::ExamineResult>& examined,

@@ -37,11 +37,12 @@ struct SandboxReport {
 
   std::size_t count(scan::Outcome outcome) const;
   /// Ids of the checks whose worst row has this outcome (failed, warned, skipped, passed, the worst first), in the
-  /// profile's order.
+  /// profile's order. Single tests that were skipped do not make their check skipped.
   std::vector<std::string> checks(scan::Outcome outcome) const;
   /// Ids of the checks with rows that the author declared to be intended.
   std::vector<std::string> allowed() const;
-  /// Single tests that passed, or that did not, as `sandbox/test/<command>/<name>`; skipped ones are in neither.
+  /// Single tests that passed, or that did not, as `sandbox/test/<command>/<name>`; skipped ones are in neither, and a
+  /// name with a failure is not among those that passed.
   std::vector<std::string> single_tests(bool passed) const;
 };
 

@@ -40,6 +40,13 @@ TEST(ReportedTests, OfOutputThatWasCutAreThoseOfWholeLines) {
                                                      scan::TestCase{"i", scan::TestOutcome::failed}));
 }
 
+TEST(ReportedTests, OfANameThatAlsoFailedDidNotPass) {
+  attest::StatementInput made;
+  add_reported_tests(made, reported_tests(wrote(1, "1..3\nok 1 - a\nnot ok 2 - a\nok 3 - b\n")));
+  EXPECT_THAT(made.passed_tests, ElementsAre("test_command/b"));
+  EXPECT_THAT(made.failed_tests, ElementsAre("test_command/a"));
+}
+
 class ReportedTestsOfJobs : public ServiceTest {
  protected:
   void SetUp() override { start(); }

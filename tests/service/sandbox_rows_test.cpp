@@ -243,6 +243,42 @@ TEST(SandboxRows, NoMoreThan200SingleTestsHaveRows) {
   EXPECT_THAT(report.checks(Outcome::passed), testing::Contains("sandbox/test"));
 }
 
+/// Two commands that nobody declared, with what they wrote.
+SandboxReport judged_two(const std::string& first, const std::string& second) {
+  SandboxPlan plan;
+  plan.commands = {planned(Kind::probe, "", ""), planned(Kind::test, "sh", "sh a.sh"),
+                   planned(Kind::test, "sh", "sh b.sh")};
+  sandbox::ExamineResult examined;
+  examined.runs = {FakeSandbox::exited(0, "sh\n"), FakeSandbox::exited(0, first), FakeSandbox::exited(1, second)};
+  return judge_sandbox(plan, examined, profile(), {});
+}
+
+TEST(SandboxRows, PassesOfOneCommandDoNotHideTheFailuresOfAnother) {
+  std::string many = "1..200\n";
+  for (int i = 1; i <= 200; ++i)
+    many += "ok " + std::to_string(i) + " - t" + std::to_string(i) + "\n";
+  const auto report = judged_two(many, "1..3\nok 1 - fine\nnot ok 2 - broken\nnot ok 3 - worse\n");
+  EXPECT_THAT(report.single_tests(false), ElementsAre("sandbox/test/sh b.sh/broken", "sandbox/test/sh b.sh/worse"));
+  EXPECT_EQ(report.single_tests(true).size(), 198u);
+  EXPECT_EQ(row_of(report, "sandbox/test").note, "it reports 2 more tests");
+  const auto second = std::ranges::find(report.rows, "sh b.sh", &SandboxRow::command);
+  EXPECT_EQ(second->note, "exited with status 1; it reports 1 more tests");
+}
+
+TEST(SandboxRows, ANameThatAlsoFailedDidNotPass) {
+  const auto report = judged_two("1..1\nok 1 - a\n", "1..3\nok 1 - a\nnot ok 2 - a\nok 3 - b\n");
+  EXPECT_THAT(report.single_tests(true), ElementsAre("sandbox/test/sh a.sh/a", "sandbox/test/sh b.sh/b"));
+  EXPECT_THAT(report.single_tests(false), ElementsAre("sandbox/test/sh b.sh/a"));
+}
+
+TEST(SandboxRows, ASkippedSingleTestLeavesItsCheckPassed) {
+  const auto report =
+      judged(planned(Kind::test, "sh", "sh test.sh"), FakeSandbox::exited(0, "1..2\nok 1 - a\nok 2 - b # SKIP\n"));
+  EXPECT_THAT(report.checks(Outcome::passed), ElementsAre("sandbox/test"));
+  EXPECT_THAT(report.checks(Outcome::skipped), testing::Not(testing::Contains("sandbox/test")));
+  EXPECT_GT(report.count(Outcome::skipped), 0u) << "its row still says so";
+}
+
 TEST(SandboxRows, AFaultOfOursAccusesNobody) {
   SandboxPlan plan;
   plan.commands = {planned(Kind::probe, "", ""), planned(Kind::syntax, "sh", "sh -n run.x"),
