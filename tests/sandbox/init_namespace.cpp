@@ -52,12 +52,14 @@ class SocketStream final : public ByteStream {
   int fd_;
 };
 
-bool set_up_mounts(const char* root, bool prepare, const char* skill_options) {
+bool set_up_mounts(const char* root, const NamespacedInit::Options& options, const char* skill_options) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   if (::chdir(root) != 0) return false;
   if (::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return false;
   if (::mount("/dev/null", "dev/null", nullptr, MS_BIND, nullptr) != 0) return false;
-  if (!prepare && ::mount("tmpfs", "skill", "tmpfs", MS_NOSUID | MS_NODEV, skill_options) != 0) return false;
+  if (!options.prepare && ::mount("tmpfs", "skill", "tmpfs", MS_NOSUID | MS_NODEV, skill_options) != 0) return false;
+  if (options.cgroup_tmpfs && ::mount("tmpfs", "sys/fs/cgroup", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0777") != 0)
+    return false;
   return ::chroot(".") == 0;
 }
 
@@ -72,12 +74,13 @@ bool limit_capabilities(bool prepare) {
   return true;
 }
 
-[[noreturn]] void become_init(const char* root, bool prepare, const char* skill_options, char* argument, int stream) {
+[[noreturn]] void become_init(const char* root, const NamespacedInit::Options& options, const char* skill_options,
+                              char* argument, int stream) {
   char name[] = "/skill-verifier-init";
   char* argv[] = {name, argument, nullptr};
   char* env[] = {nullptr};
-  if (::dup2(stream, 0) == 0 && ::dup2(stream, 1) == 1 && set_up_mounts(root, prepare, skill_options) &&
-      limit_capabilities(prepare)) {
+  if (::dup2(stream, 0) == 0 && ::dup2(stream, 1) == 1 && set_up_mounts(root, options, skill_options) &&
+      limit_capabilities(options.prepare)) {
     ::execve(name, argv, env);
   }
   ::_exit(kSetUpFailed);
@@ -90,8 +93,8 @@ RootFolder::RootFolder() {
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
   path_ = name;
   fs::permissions(path_, fs::perms(0755));
-  for (const char* folder : {"bin", "proc", "dev", "skill", "tmp"})
-    fs::create_directory(path_ / folder);
+  for (const char* folder : {"bin", "proc", "dev", "skill", "tmp", "sys/fs/cgroup"})
+    fs::create_directories(path_ / folder);
   fs::permissions(path_ / "tmp", fs::perms(01777));
   fs::copy_file(kBusybox, path_ / "bin/busybox");
   for (const char* applet :
@@ -124,11 +127,11 @@ NamespacedInit::NamespacedInit(const RootFolder& root, Options options) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("no socket pair");
   const auto path = root.path().string();
   const bool watched = options.watched_inodes > 0;
-  const auto skill =
-      (watched ? "mode=0777,size=" : "mode=0755,uid=65534,gid=65534,size=") + std::to_string(options.skill_bytes);
+  const auto skill = (watched ? "mode=0777,size=" : "mode=0755,uid=65534,gid=65534,size=") +
+                     std::to_string(options.skill_bytes) + options.more_skill_options;
   auto inodes = "--inodes=/skill=" + std::to_string(options.watched_inodes);
   pid_ = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0));
-  if (pid_ == 0) become_init(path.c_str(), options.prepare, skill.c_str(), watched ? inodes.data() : nullptr, ends[1]);
+  if (pid_ == 0) become_init(path.c_str(), options, skill.c_str(), watched ? inodes.data() : nullptr, ends[1]);
   ::close(ends[1]);
   if (pid_ < 0) throw std::runtime_error("no namespaces");
   client_ = std::make_unique<InitClient>(std::make_unique<SocketStream>(ends[0]));

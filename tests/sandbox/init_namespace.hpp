@@ -38,6 +38,8 @@ class NamespacedInit {
     std::uint64_t skill_bytes = 16u << 20;
     /// Where the engine's tmpfs takes neither owner nor inodes: /skill is everybody's, and init watches this number.
     std::uint64_t watched_inodes = 0;
+    const char* more_skill_options = "";  ///< of the tmpfs at /skill, as `,nr_inodes=0`
+    bool cgroup_tmpfs = false;            ///< at /sys/fs/cgroup, anybody's
   };
   NamespacedInit(const RootFolder& root, Options options);
   ~NamespacedInit();

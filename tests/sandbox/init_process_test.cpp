@@ -140,6 +140,22 @@ TEST_F(InitProcess, RefusesAPackageOfTooManyFiles) {
   EXPECT_EQ(client().next_name(), "fault no_space: /skill holds more than 3 files and folders");
 }
 
+TEST_F(InitProcess, ServesNothingWhereFilesCannotBeCounted) {
+  launch({.watched_inodes = 50, .more_skill_options = ",nr_inodes=0"});
+  EXPECT_EQ(client().next_name(), "end");
+  EXPECT_EQ(init_->wait(), kExited1);
+}
+
+TEST_F(InitProcess, WatchesATmpfsThatARuntimeLeftForItsCgroups) {
+  launch({.watched_inodes = 50, .cgroup_tmpfs = true});
+  ASSERT_TRUE(client().begin());
+  EXPECT_EQ(client().shell("cd /sys/fs/cgroup; for i in $(seq 200); do : >f$i || exit 1; done").code(), 0);
+  const auto result = client().shell("for i in $(seq 100); do : >/sys/fs/cgroup/g$i || exit 1; done; sleep 1000");
+  ASSERT_TRUE(result.exit);
+  EXPECT_EQ(result.exit->reason, ExitReason::killed);
+  EXPECT_EQ(result.err, "skill-verifier-init: /sys/fs/cgroup holds more than 256 files and folders\n");
+}
+
 TEST_F(InitProcess, FaultsAndEndsOnFramesOutOfOrder) {
   const auto fault_after = [this](auto&& say) {
     launch({});

@@ -17,8 +17,10 @@ class InodeWatch {
 
   /// Takes `--inodes=PATH=NUMBER`; false for anything else, or when there are too many.
   bool add(std::string_view option);
+  /// Takes a path where there is a tmpfs that can be written to, and else leaves it out.
+  void add_where_tmpfs(const char* path, std::uint64_t inodes);
   bool empty() const { return count_ == 0; }
-  /// A sentence about the first file system that holds more than it may, or nothing.
+  /// A sentence about the first file system that holds more than it may, or whose files cannot be counted; or nothing.
   std::optional<std::string> exceeded() const;
 
  private:
