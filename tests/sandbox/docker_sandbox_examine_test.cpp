@@ -138,6 +138,17 @@ TEST_F(Examine, SeesModesTimesAndAttributes) {
   EXPECT_THAT(seen(calls.size() + 3).asked, IsEmpty());
 }
 
+TEST_F(Examine, SeesWhoseOwnerIsChangedThroughALink) {
+  auto request =
+      request_of({"ln -s /etc/passwd link; ./probe change fchownat link", "./probe change fchownat-link link"});
+  request.pack = pack(PackBuilder().executable("probe", read_file(binary_dir() / "bin/skill-verifier-hostile-probe")));
+  const auto result = must_examine(std::move(request));
+  ASSERT_EQ(result.runs.size(), 2u) << result.stopped;
+  EXPECT_THAT(result.runs[0].watched.value_or(Watched{}).asked, ElementsAre(asked(What::write, "/etc/passwd")));
+  EXPECT_THAT(result.runs[1].out.text(), HasSubstr("fchownat-link: ")) << "the call was made";
+  EXPECT_THAT(result.runs[1].watched.value_or(Watched{}).asked, IsEmpty()) << "the link is its own";
+}
+
 TEST_F(Examine, SeesNothingInWhatASkillMay) {
   EXPECT_THAT(
       watched("echo x >/tmp/a; mkdir -p /tmp/b/c; echo y >/skill/z; rm /skill/z; echo >/dev/null; cat "

@@ -49,7 +49,7 @@ inline constexpr std::array kNamingCalls{
     NamingCall{kFchmodat2, 0, 1, true, false, 3},
     NamingCall{SYS_chown, kNowhere, 0, true},
     NamingCall{SYS_lchown, kNowhere, 0},
-    NamingCall{SYS_fchownat, 0, 1},
+    NamingCall{SYS_fchownat, 0, 1, true, false, 4},
     NamingCall{SYS_utime, kNowhere, 0, true},
     NamingCall{SYS_utimes, kNowhere, 0, true},
     NamingCall{SYS_futimesat, 0, 1, true},

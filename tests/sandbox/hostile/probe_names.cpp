@@ -24,6 +24,8 @@ int change(const char* call, const char* path) {
       {"futimesat", SYS_futimesat, AT_FDCWD, name, 0, 0, 0},
       {"utimensat", SYS_utimensat, AT_FDCWD, name, 0, 0, 0},
       {"utimensat-link", SYS_utimensat, AT_FDCWD, name, 0, AT_SYMLINK_NOFOLLOW, 0},
+      {"fchownat", SYS_fchownat, AT_FDCWD, name, 1, 1, 0},
+      {"fchownat-link", SYS_fchownat, AT_FDCWD, name, 1, 1, AT_SYMLINK_NOFOLLOW},
       {"setxattr", SYS_setxattr, name, attribute, attribute, 1, 0},
       {"lsetxattr", SYS_lsetxattr, name, attribute, attribute, 1, 0},
       {"removexattr", SYS_removexattr, name, attribute, 0, 0, 0},
