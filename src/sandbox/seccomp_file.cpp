@@ -26,16 +26,18 @@ bool holds_profile(const fs::path& file) {
 /// Whoever opens it meanwhile finds the old file or the whole new one.
 bool write_profile(const fs::path& file) {
   std::error_code error;
-  fs::create_directories(file.parent_path(), error);
+  // The engine may be another user's, whatever our umask is.
+  if (fs::create_directories(file.parent_path(), error)) fs::permissions(file.parent_path(), fs::perms(0755), error);
   const fs::path made = file.parent_path() / (".new-" + core::random_hex(8));
   std::ofstream out(made, std::ios::binary);
   out << seccomp_profile();
   out.close();
-  if (!out) return false;
-  // The engine may be another user's.
   fs::permissions(made, fs::perms(0644), error);
-  fs::rename(made, file, error);
-  return !error && holds_profile(file);
+  if (out) fs::rename(made, file, error);
+  if (out && !error) return holds_profile(file);
+  // Each try has a name of its own: what is left of it would stay for good.
+  fs::remove(made, error);
+  return false;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "sandbox/seccomp_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -46,6 +48,48 @@ TEST_F(SeccompFileTest, HoldsTheProfileUnderItsDigestAndAnybodyMayReadIt) {
   struct stat info{};
   ASSERT_EQ(::stat(path->c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0644u);
+}
+
+TEST_F(SeccompFileTest, IsInAFolderThatAnybodyMayEnterWhateverTheUmask) {
+  const auto before = ::umask(077);
+  const auto path = ready(folder_ / "made");
+  ::umask(before);
+  ASSERT_TRUE(path) << path.error().message;
+  struct stat info{};
+  ASSERT_EQ(::stat((folder_ / "made").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0755u);
+  ASSERT_EQ(::stat(path->c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0644u);
+}
+
+TEST_F(SeccompFileTest, DoesNotChangeAFolderThatIsThere) {
+  fs::permissions(folder_, fs::perms(0700));
+  ASSERT_TRUE(ready(folder_));
+  EXPECT_EQ(fs::status(folder_).permissions(), fs::perms(0700));
+}
+
+TEST_F(SeccompFileTest, LeavesNothingBehindWhereItCannotBePutInItsPlace) {
+  const auto path = ready(folder_);
+  ASSERT_TRUE(path) << path.error().message;
+  fs::remove(*path);
+  fs::create_directories(fs::path(*path) / "in the way");
+  const auto refused = ready(folder_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "seccomp_unwritable");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1) << "the folder in the way";
+}
+
+TEST_F(SeccompFileTest, LeavesNothingBehindWhenTheDiskIsFull) {
+  struct rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small{64, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto refused = ready(folder_);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  (void)std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(SeccompFileTest, IsMadeAnewWhenSomebodyChangedOrReplacedIt) {
