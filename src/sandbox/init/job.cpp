@@ -78,25 +78,25 @@ Job::End Job::wait_once() {
   if (host_.unread()) return read_host();
   const auto deadline = begun_us_ + std::uint64_t{run_.timeout_ms} * 1000;
   const short when_pending = host_.pending() ? POLLOUT : 0;
-  enum : std::size_t { kSetup, kEnded, kOut, kErr, kInput, kOutput, kWatch, kCount };
-  pollfd fds[kCount] = {
+  enum : std::size_t { setup, ended, out, err, input, output, watch, count };
+  pollfd fds[count] = {
       {child_.setup.get(), POLLIN, 0},         {reaper_.fd(), POLLIN, 0},  {child_.out.get(), POLLIN, 0},
       {child_.err.get(), POLLIN, 0},           {host_.input(), POLLIN, 0}, {host_.output(), when_pending, 0},
       {watch_ ? watch_->fd() : -1, POLLIN, 0},
   };
   const int left = remaining_ms(deadline);
-  const int ready = ::poll(fds, kCount, inodes_.empty() ? left : std::min(left, InodeWatch::kPeriodMs));
-  if (ready > 0 && fds[kSetup].revents != 0) read_setup();
-  if (ready > 0 && fds[kOut].revents != 0) read_pipe(child_.out, out_);
-  if (ready > 0 && fds[kErr].revents != 0) read_pipe(child_.err, err_);
-  if (ready > 0 && fds[kWatch].revents != 0) watch_->answer(identity_, fds[kWatch].revents);
-  if (ready > 0 && fds[kEnded].revents != 0) reaper_.collect();
+  const int ready = ::poll(fds, count, inodes_.empty() ? left : std::min(left, InodeWatch::kPeriodMs));
+  if (ready > 0 && fds[setup].revents != 0) read_setup();
+  if (ready > 0 && fds[out].revents != 0) read_pipe(child_.out, out_);
+  if (ready > 0 && fds[err].revents != 0) read_pipe(child_.err, err_);
+  if (ready > 0 && fds[watch].revents != 0) watch_->answer(identity_, fds[watch].revents);
+  if (ready > 0 && fds[ended].revents != 0) reaper_.collect();
   if (fault_) return End::exited;
   if (has_too_many_files()) return End::killed;
   if (reaper_.main_status()) return End::exited;
   if (monotonic_us() >= deadline) return End::timeout;
-  if (ready > 0 && (fds[kOutput].revents & (POLLERR | POLLNVAL)) != 0) return End::host_gone;
-  if (ready > 0 && fds[kInput].revents != 0) return read_host();
+  if (ready > 0 && (fds[output].revents & (POLLERR | POLLNVAL)) != 0) return End::host_gone;
+  if (ready > 0 && fds[input].revents != 0) return read_host();
   return End::none;
 }
 
