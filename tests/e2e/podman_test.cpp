@@ -138,6 +138,19 @@ TEST_F(Podman, FindsNoRoomBesideItsLimits) {
   EXPECT_NE(result["result"]["stderr"].get<std::string>().find("/tmp holds more than 8192 files"), std::string::npos);
 }
 
+TEST_F(Podman, FindsNoRoomAmongItsCgroups) {
+  const TempDir work;
+  const Json job = daemon_->verify(skill(
+      work,
+      "test -w /sys/fs/cgroup || exit 9; for i in $(seq 1000); do echo >/sys/fs/cgroup/f$i || exit 1; done; sleep 9"));
+  const Json& result = job.at("result");
+  if (result["result"]["exitCode"] == 9) GTEST_SKIP() << "nothing there can be written to, as under cgroup v2";
+  EXPECT_EQ(result["outcome"], "killed") << job.dump(2);
+  EXPECT_NE(result["result"]["stderr"].get<std::string>().find("/sys/fs/cgroup holds more than 256 files"),
+            std::string::npos)
+      << job.dump(2);
+}
+
 TEST_F(Podman, AppliesOurSeccompProfile) {
   const TempDir work;
   const Json job = daemon_->verify(skill(work, "grep -E 'Seccomp:|NoNewPrivs:|CapEff:|CapBnd:' /proc/self/status"));
