@@ -61,7 +61,6 @@ struct LogFollower {
       if (!more) co_return more.error();
       part = std::move(*more);
       shorten(part);
-      if (!recheck) continue;
       const auto refusal = co_await recheck();
       // A text has no place for a reason: what is cut short is seen to be.
       if (refusal) co_return Error(Errc::rejected, refusal->code, refusal->detail);
@@ -158,6 +157,8 @@ awaitable<Response> Api::admitted(Action action, std::string job_id, Request& re
 
 awaitable<std::optional<Response>> Api::check_job(std::string id, auth::Operation operation, Request& request) {
   const bool cancels = operation == auth::Operation::cancel;
+  request.job = id;
+  request.access = {};  // public, as all that is in the cache
   if (!cancels && cache_.find(id, JobCache::Clock::now())) co_return std::nullopt;
   const auto access = co_await backend_.access(id);
   if (!access && access.error().code != Errc::not_found) co_return refuse_job(access.error(), id, request);
@@ -167,6 +168,7 @@ awaitable<std::optional<Response>> Api::check_job(std::string id, auth::Operatio
     response.job = std::move(id);
     co_return response;
   }
+  request.access = *access;
   if (!cancels || gate_.may_cancel(request.caller, *access)) co_return std::nullopt;
   Response response = refuse(Problem(403, "job_of_another", "job " + id + " was not submitted with this key",
                                      "use the key that submitted it, or one with the scope admin"),

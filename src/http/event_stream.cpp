@@ -26,7 +26,7 @@ std::shared_ptr<const std::string> text_of(const EventFramePtr& frame) {
   return {frame, &frame->text};
 }
 
-/// Without an id: whoever comes back with a key that is good goes on where this one was.
+/// Without an id: whoever comes back and is let in goes on where this one was.
 std::shared_ptr<const std::string> closed_text(const Problem& why) {
   const core::OrderedJson data{{"code", why.code}, {"reason", why.detail}};
   return std::make_shared<const std::string>(fmt::format("event: closed\ndata: {}\n\n", core::dump_json(data)));
@@ -94,11 +94,9 @@ awaitable<Result<std::shared_ptr<const std::string>>> EventStream::next() {
   // A wait that was cut short looks like one in which nothing happened.
   const bool cut_short = co_await core::cancelled();
   if (*frame == nullptr && cut_short) co_return Error(Errc::cancelled, "the server stops, or the client has gone");
-  if (recheck_) {
-    const auto refusal = co_await recheck_();
-    if (refusal) ended_ = true;
-    if (refusal) co_return closed_text(*refusal);
-  }
+  const auto refusal = co_await recheck_();
+  if (refusal) ended_ = true;
+  if (refusal) co_return closed_text(*refusal);
   if (*frame == nullptr) co_return kBeat;
   cursor_ = (*frame)->next;
   ended_ = (*frame)->last;

@@ -50,7 +50,7 @@ class EventStream {
         beat_(beat),
         recheck_(std::move(recheck)) {}
 
-  /// The next frame; null after the verdict, after the caller's key has ended (which an event `closed` says), or when
+  /// The next frame; null after the verdict, after the caller is let in no more (which an event `closed` says), or when
   /// there will be none in this life of the service.
   awaitable<Result<std::shared_ptr<const std::string>>> next();
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "http/answer.hpp"
+
 namespace skill_verifier::http {
 namespace {
 
@@ -72,6 +74,16 @@ Problem scope_missing(const auth::Scopes& scopes, auth::Operation operation) {
   Problem problem(403, "scope_missing", fmt::format("the API key has the scopes {}, not {}", to_string(scopes), scope),
                   "use a key with that scope");
   problem.challenge = fmt::format("{}, error=\"insufficient_scope\", scope=\"{}\"", kChallenge, scope);
+  return problem;
+}
+
+std::optional<Problem> refusal_of(auth::Decision decision, const auth::Caller& caller, auth::Operation operation) {
+  if (decision == auth::Decision::allowed) return std::nullopt;
+  if (decision == auth::Decision::needs_scope) return scope_missing(caller.key->scopes, operation);
+  const std::string scope(to_string(auth::scope_of(operation)));
+  Problem problem(401, "key_required", "this needs an API key with the scope " + scope,
+                  "send it as Authorization: Bearer …, or X-API-Key");
+  problem.challenge = kChallenge;
   return problem;
 }
 
@@ -148,20 +160,33 @@ awaitable<tl::expected<auth::Caller, Problem>> Gate::identify(const Request& req
   co_return tl::unexpected(key_invalid(key.error()));
 }
 
+/// What is left of a request whose answer goes on: shared, because it is asked about at every piece of the answer.
+struct Gate::Admitted {
+  std::string credential;  ///< empty: none
+  auth::Operation operation;
+  std::string job;
+  store::JobAccess access;
+};
+
 Recheck Gate::recheck(const Request& request, auth::Operation operation) const {
-  if (!request.caller.key) return {};
-  auto credential = credential_of(request.head);
-  if (!credential) return {};
-  return [this, credential = std::move(*credential), operation] { return check_again(credential, operation); };
+  Admitted admitted{{}, operation, request.job, request.access};
+  // An ambiguous one has been refused.
+  if (auto credential = credential_of(request.head)) admitted.credential = std::move(*credential);
+  return [this, shared = std::make_shared<const Admitted>(std::move(admitted))] { return check_again(shared); };
 }
 
-awaitable<std::optional<Problem>> Gate::check_again(std::string credential, auth::Operation operation) const {
-  const auto key = co_await options_.keys->authenticate(std::move(credential));
-  if (!key && key.error().code == Errc::cancelled) co_return std::nullopt;
-  if (!key) co_return key.error().id == "key_invalid" ? key_invalid(key.error()) : Problem(key.error());
-  if (auth::decide(options_.access, on_loopback_, operation, (*key)->scopes) == auth::Decision::allowed)
-    co_return std::nullopt;
-  co_return scope_missing((*key)->scopes, operation);
+awaitable<std::optional<Problem>> Gate::check_again(std::shared_ptr<const Admitted> request) const {
+  auth::Caller caller;
+  if (!request->credential.empty()) {
+    auto key = co_await options_.keys->authenticate(request->credential);
+    if (!key && key.error().code == Errc::cancelled) co_return std::nullopt;
+    if (!key) co_return key.error().id == "key_invalid" ? key_invalid(key.error()) : Problem(key.error());
+    caller.key = std::move(*key);
+  }
+  const auto decision = auth::decide(options_.access, on_loopback_, request->operation, caller.scopes());
+  auto refusal = refusal_of(decision, caller, request->operation);
+  if (!refusal && !caller.may_see(request->access)) refusal = job_not_found(request->job);
+  co_return refusal;
 }
 
 tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits, Fields* fields) {
@@ -193,14 +218,7 @@ tl::expected<void, Problem> Gate::admit(const auth::Caller& caller, auth::Operat
   const auto decision = auth::decide(options_.access, on_loopback_, operation, caller.scopes());
   const bool submits = operation == auth::Operation::submit && decision == auth::Decision::allowed;
   if (auto counted = count(caller, submits, &fields); !counted) return counted;
-  if (decision == auth::Decision::needs_key) {
-    const std::string scope(to_string(auth::scope_of(operation)));
-    Problem problem(401, "key_required", "this needs an API key with the scope " + scope,
-                    "send it as Authorization: Bearer …, or X-API-Key");
-    problem.challenge = kChallenge;
-    return tl::unexpected(std::move(problem));
-  }
-  if (decision == auth::Decision::needs_scope) return tl::unexpected(scope_missing(caller.key->scopes, operation));
+  if (auto refusal = refusal_of(decision, caller, operation)) return tl::unexpected(std::move(*refusal));
   return {};
 }
 

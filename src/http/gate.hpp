@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -16,8 +17,8 @@ namespace skill_verifier::http {
 /// What a route does, for scopes and for counting.
 auth::Operation operation_of(Action action);
 
-/// Whether the caller of an answer that goes on would still be let in: nothing, or why not. Empty for a caller without
-/// a key, who has nothing that could end.
+/// Whether the caller of an answer that goes on would still be let in: nothing, or why not. Never empty; waits for
+/// nothing where the caller has no key.
 using Recheck = std::function<awaitable<std::optional<Problem>>()>;
 
 /// Who may ask for what, and how often. One thread; `options` and what it points to outlive it.
@@ -37,7 +38,8 @@ class Gate {
   /// Counts one more submission of a request that was admitted: each of a batch is one. 429 `quota_exceeded`.
   tl::expected<void, Problem> admit_another(const auth::Caller& caller);
 
-  /// Holds what the request carried as its key for as long as the answer goes on. The gate outlives it.
+  /// Holds what the request carried as its key, and whose job it is about, for as long as the answer goes on. The gate
+  /// outlives it.
   Recheck recheck(const Request& request, auth::Operation operation) const;
 
   bool may_cancel(const auth::Caller& caller, const store::JobAccess& job) const;
@@ -45,7 +47,8 @@ class Gate {
   awaitable<void> audit(const Request& request, auth::Operation operation, const Response& response, core::Time now);
 
  private:
-  awaitable<std::optional<Problem>> check_again(std::string credential, auth::Operation operation) const;
+  struct Admitted;
+  awaitable<std::optional<Problem>> check_again(std::shared_ptr<const Admitted> request) const;
   auth::Address address_of(const Request& request) const;
   tl::expected<void, Problem> count(const auth::Caller& caller, bool submits,
                                     std::vector<std::pair<std::string_view, std::string>>* fields);

@@ -28,6 +28,8 @@ struct Request {
   core::TraceContext trace;  ///< our span: traceparent of the answer
   auth::Address peer;        ///< other end of the connection
   auth::Caller caller;       ///< set before a route is asked
+  std::string job;           ///< that the route is about; empty: about none
+  store::JobAccess access;   ///< to that job
   BodyReader body;           ///< `limit` is for the whole body and the same in every call
 };
 

@@ -335,6 +335,10 @@ std::uint16_t TestServer::tls_port() const {
   return impl_->listener.tls_port();
 }
 
+void TestServer::reconfigure(const http::ServerOptions& wanted) {
+  run([&](FakeBackend&) { impl_->listener.reconfigure(wanted); });
+}
+
 Result<void> TestServer::reload() {
   return asio::co_spawn(impl_->io, impl_->listener.reload(), asio::use_future).get();
 }

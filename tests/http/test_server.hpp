@@ -89,6 +89,7 @@ class TestServer {
   std::uint16_t port() const;
   std::uint16_t tls_port() const;
   Result<void> reload();
+  void reconfigure(const http::ServerOptions& wanted);
   /// Runs something on the server's thread and waits for it.
   void run(const std::function<void(FakeBackend&)>& work);
   /// Waits until a condition, looked at on the server's thread after everything that happens there, holds. Gives up
