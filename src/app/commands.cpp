@@ -11,6 +11,7 @@
 #include "app/check_command.hpp"
 #include "app/client_commands.hpp"
 #include "app/completion.hpp"
+#include "app/key_texts.hpp"
 #include "app/keys_command.hpp"
 #include "app/program.hpp"
 
@@ -52,14 +53,24 @@ Result<std::vector<Setting>> load_settings(const ConfigSource& source) {
   return settings;
 }
 
-Result<Config> configure(const std::vector<Setting>& settings) {
+static Result<Config> configured(const std::vector<Setting>& settings, bool reads_keys) {
   Config config = default_config();
   std::vector<std::string> faults = environment_faults(environ);
   if (auto applied = apply_settings(config, settings); !applied) faults.push_back(applied.error().message);
   if (auto checked = check_config(config); !checked) faults.push_back(checked.error().message);
+  if (reads_keys)
+    if (const auto keys = configured_keys(config); !keys) faults.push_back(keys.error().message);
   SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   config.server.version = program_version();
   return config;
+}
+
+Result<Config> configure(const std::vector<Setting>& settings) {
+  return configured(settings, false);
+}
+
+Result<Config> configure_service(const std::vector<Setting>& settings) {
+  return configured(settings, true);
 }
 
 Result<Config> load_config(const ConfigSource& source) {

@@ -30,6 +30,8 @@ Result<std::vector<Setting>> load_settings(const ConfigSource& source);
 /// The configuration that they make. Errors: invalid_argument `config_invalid` with every fault of settings and
 /// environment.
 Result<Config> configure(const std::vector<Setting>& settings);
+/// The same for a program that serves, which needs the files that keys.configured names, too.
+Result<Config> configure_service(const std::vector<Setting>& settings);
 
 int serve_command(const ConfigSource& source, bool check_only);
 

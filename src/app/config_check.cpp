@@ -3,7 +3,6 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "app/config.hpp"
-#include "app/key_texts.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/net/http_client.hpp"
 
@@ -102,7 +101,6 @@ Result<void> check_config(const Config& config) {
   check_webhooks(config, faults);
   check_tls(config, faults);
   check_files(config, faults);
-  if (const auto keys = configured_keys(config); !keys) faults.push_back(keys.error().message);
   return faults_error(faults);
 }
 

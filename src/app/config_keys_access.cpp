@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/config_kinds.hpp"
 #include "app/key_texts.hpp"
 
@@ -22,6 +24,10 @@ Result<void> apply_proxy_field(Config& config, std::string_view value) {
 
 Result<void> apply_configured_key(Config& config, std::string_view value) {
   SKILL_VERIFIER_TRY(auto key, parse_configured_key(value));
+  // Those in files are not known yet.
+  const auto is_it = [&key](const ConfiguredKey& other) { return other.file.empty() && other.row.id == key.row.id; };
+  if (key.file.empty() && std::ranges::any_of(config.configured_keys, is_it))
+    return Error{Errc::invalid_argument, "key_invalid", "the id " + key.row.id + " is given to two keys"};
   config.configured_keys.push_back(std::move(key));
   return {};
 }

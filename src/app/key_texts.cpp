@@ -157,9 +157,8 @@ Result<ConfiguredKey> parse_configured_key(std::string_view text) {
   return key;
 }
 
-Result<std::vector<store::KeyRow>> configured_keys(const Config& config) {
+std::vector<store::KeyRow> configured_keys(const Config& config, std::vector<std::string>& faults) {
   std::vector<store::KeyRow> rows;
-  std::vector<std::string> faults;
   for (const ConfiguredKey& key : config.configured_keys) {
     store::KeyRow row = key.row;
     if (!key.file.empty()) {
@@ -171,6 +170,12 @@ Result<std::vector<store::KeyRow>> configured_keys(const Config& config) {
       faults.push_back(fmt::format("keys.configured: the id {} is given to two keys", row.id));
     rows.push_back(std::move(row));
   }
+  return rows;
+}
+
+Result<std::vector<store::KeyRow>> configured_keys(const Config& config) {
+  std::vector<std::string> faults;
+  auto rows = configured_keys(config, faults);
   SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   return rows;
 }

@@ -22,9 +22,11 @@ Result<store::KeyRow> key_row(const KeyTexts& texts, std::string_view prefix, co
 /// secret.
 Result<ConfiguredKey> parse_configured_key(std::string_view text);
 
-/// The keys that the configuration makes, those in files included, with secrets hashed without a salt: rows that are
-/// equal are the same keys. Blocking. Errors: invalid_argument `config_invalid`, one fault a line.
+/// The keys that the configuration makes, those in files read from there, with secrets hashed without a salt: rows that
+/// are equal are the same keys. Blocking. Errors: invalid_argument `config_invalid`, one fault a line.
 Result<std::vector<store::KeyRow>> configured_keys(const Config& config);
+/// Those of them that can be had; `faults` gets what is wrong with the others.
+std::vector<store::KeyRow> configured_keys(const Config& config, std::vector<std::string>& faults);
 
 /// What stands behind `sha256=` for a token.
 std::string sha256_member(std::string_view id, std::string_view secret);

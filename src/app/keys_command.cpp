@@ -127,6 +127,15 @@ Result<void> list(Keys& keys) {
   return {};
 }
 
+/// A file that cannot be read is no reason not to end another key.
+std::vector<store::KeyRow> readable_keys(const Config& config) {
+  std::vector<std::string> faults;
+  auto rows = configured_keys(config, faults);
+  for (const std::string& fault : faults)
+    std::fprintf(stderr, "skill-verifier: %s; a key that it makes is not changed here\n", fault.c_str());
+  return rows;
+}
+
 /// The configuration is changed where it is.
 Result<void> check_stored(const Keys& keys) {
   const auto is_it = [&keys](const store::KeyRow& row) { return row.id == keys.options.id; };
@@ -178,7 +187,10 @@ Result<void> run(const ConfigSource& source, const KeysOptions& options) {
   if (options.generate->parsed()) return generate(options);
   SKILL_VERIFIER_TRY(const Config config, load_config(source));
   Keys keys{options, {}, nullptr, nullptr, {}};
-  SKILL_VERIFIER_TRY(keys.configured, configured_keys(config));
+  if (options.list->parsed()) {
+    SKILL_VERIFIER_TRY(keys.configured, configured_keys(config));
+  }
+  if (options.revoke->parsed() || options.rotate->parsed()) keys.configured = readable_keys(config);
   SKILL_VERIFIER_TRY(keys.store, store::open_key_store(config.data_dir));
   SKILL_VERIFIER_TRY(keys.audit, open_audit_log(config));
   if (options.create->parsed()) return create(keys);

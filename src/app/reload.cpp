@@ -39,7 +39,7 @@ const std::set<std::string, std::less<>>& reloadable_keys() {
 Result<Reload> Reloader::read() {
   SKILL_VERIFIER_TRY(const std::vector<Setting> settings, load_settings(source_));
   // Everything is looked at as at a start: a file that would not start a program does not change a running one.
-  if (auto whole = configure(settings); !whole) return whole.error();
+  if (auto whole = configure_service(settings); !whole) return whole.error();
   return compare(settings);
 }
 

@@ -116,7 +116,7 @@ void raise_descriptor_limit() {
 
 int serve_command(const ConfigSource& source, bool check_only) {
   auto settings = load_settings(source);
-  auto config = settings ? configure(*settings) : Result<Config>(settings.error());
+  auto config = settings ? configure_service(*settings) : Result<Config>(settings.error());
   if (!config) {
     print_error(config.error());
     return exit_config;

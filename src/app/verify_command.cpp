@@ -94,6 +94,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
   config->data_dir = scratch;
   config->memory_storage = true;
   config->audit_file = "off";
+  config->configured_keys.clear();  // nobody asks, and their files are the service's
   if (config->sandbox.instance.empty()) config->sandbox.instance = sandbox::to_instance(sandbox::this_process());
   config->sandbox.keep_images = false;
   config->sandbox.pool = {};

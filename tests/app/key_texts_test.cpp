@@ -28,8 +28,10 @@ class ConfiguredKeys : public testing::Test {
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
-  std::string file(const std::string& text) const {
-    const auto path = directory_ / "key";
+  std::string file(const std::string& text) const { return file("key", text); }
+  std::string other_file(const std::string& text) const { return file("other", text); }
+  std::string file(const std::string& name, const std::string& text) const {
+    const auto path = directory_ / name;
     std::ofstream(path) << text;
     return path.string();
   }
@@ -85,6 +87,18 @@ TEST_F(ConfiguredKeys, ComeFromAVariable) {
   EXPECT_EQ(configured_keys(config)->back().name, "b");
 }
 
+TEST_F(ConfiguredKeys, OfAFileThatCannotBeReadAreLeftOutWhereThatIsEnough) {
+  Config config = default_config();
+  const std::vector<std::string> elements = {"name=lost key_file=" + (directory_ / "none").string(),
+                                             "name=ci key=" + kToken};
+  ASSERT_TRUE(apply_settings(config, {Setting{"keys.configured", elements, "--set", true, false}}));
+  std::vector<std::string> faults;
+  const auto rows = configured_keys(config, faults);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows.front().name, "ci");
+  EXPECT_THAT(faults, testing::ElementsAre(HasSubstr("key_file of 'lost': cannot be read")));
+}
+
 TEST_F(ConfiguredKeys, FaultsSayWhatIsWrongAndNeverTheSecret) {
   const std::string good = "name=a key=" + kToken;
   const std::vector<std::pair<std::vector<std::string>, std::string>> faults = {
@@ -107,7 +121,8 @@ TEST_F(ConfiguredKeys, FaultsSayWhatIsWrongAndNeverTheSecret) {
       {{"name=a sha256=" + kId + ":" + kSecret.substr(1)}, "sha256: is not 16 hex digits"},
       {{"name=a key_file=" + (directory_ / "none").string()}, "key_file of 'a': cannot be read, or is empty"},
       {{"name=a key_file=" + file(kSecret)}, "key_file of 'a': is no key of the form"},
-      {{good, "name=b key=" + kToken}, "the id " + kId + " is given to two keys"}};
+      {{good, "name=b key=" + kToken}, "--set: keys.configured: the id " + kId + " is given to two keys"},
+      {{good, "name=b key_file=" + other_file(kToken)}, "the id " + kId + " is given to two keys"}};
   for (const auto& [elements, wanted] : faults) {
     const std::string message = fault(elements);
     EXPECT_THAT(message, HasSubstr(wanted));

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "skill_verifier/core/ids.hpp"
 
 namespace skill_verifier::app {
 namespace {
@@ -50,6 +54,54 @@ TEST(Reload, ABadFileChangesNothing) {
   const auto reload = reloader.compare(settings("workers: 2\n"));
   ASSERT_TRUE(reload);
   EXPECT_EQ(reload->applied, Names{});
+}
+
+/// A configuration with a key in a file.
+class KeyFile : public testing::Test {
+ protected:
+  KeyFile() : directory_(std::filesystem::temp_directory_path() / ("svreload-" + core::random_hex(8))) {
+    std::filesystem::create_directories(directory_);
+    write("workers: 2");
+    std::ofstream(key()) << "svk_0123456789abcdef_" << std::string(64, 'b');
+  }
+  ~KeyFile() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  std::string key() const { return (directory_ / "key").string(); }
+  ConfigSource source() const { return {(directory_ / "c.yaml").string(), {}}; }
+  void write(const std::string& more) const {
+    std::ofstream(directory_ / "c.yaml") << more << "\nkeys: {configured: ['name=ci key_file=" << key() << "']}\n";
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(KeyFile, ThatIsGoneRefusesTheWholeReload) {
+  Reloader reloader(source(), *load_settings(source()));
+  write("workers: 3");
+  std::filesystem::rename(key(), key() + ".away");
+  const auto refused = reloader.read();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "config_invalid");
+  EXPECT_EQ(refused.error().message, "keys.configured: key_file of 'ci': cannot be read, or is empty");
+  std::filesystem::rename(key() + ".away", key());
+  const auto reload = reloader.read();
+  ASSERT_TRUE(reload) << reload.error().message;
+  EXPECT_EQ(reload->applied, Names{"workers"}) << "nothing of it was in force";
+}
+
+TEST_F(KeyFile, IsReadOnlyByAProgramThatServes) {
+  std::filesystem::remove(key());
+  const auto others = load_config(source());
+  ASSERT_TRUE(others) << others.error().message;
+  EXPECT_EQ(others->service.workers, 2u);
+  write("pool: {min: 2, max: 1}");
+  const auto serves = configure_service(*load_settings(source()));
+  ASSERT_FALSE(serves);
+  EXPECT_EQ(serves.error().message,
+            "pool.min: is over pool.max\nkeys.configured: key_file of 'ci': cannot be read, or is empty")
+      << "all faults together";
 }
 
 TEST(Reload, MapsAndListsNeedARestart) {

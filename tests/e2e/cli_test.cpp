@@ -173,6 +173,38 @@ TEST(Serve, CheckConfigReportsEveryFaultWithItsLine) {
   EXPECT_EQ(good.exit_code, 0) << good.err;
 }
 
+TEST(Program, NeedsTheFilesOfConfiguredKeysToServeAndToListThemOnly) {
+  const TempDir work;
+  const std::string data = (work.path() / "data").string(), copy = (work.path() / "copy").string();
+  const std::map<std::string, std::string> with_lost_key{
+      {"SKILL_VERIFIER_DATA_DIR", data},
+      {"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ci key_file=" + (work.path() / "none").string()}};
+  const auto program_with = [&with_lost_key](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), program("skill-verifier").string());
+    return run(arguments, with_lost_key);
+  };
+  const std::string fault = "key_file of 'ci': cannot be read";
+  for (const std::vector<std::string>& needs :
+       {std::vector<std::string>{"serve", "--check-config"}, {"keys", "list"}}) {
+    const Finished refused = program_with(needs);
+    EXPECT_EQ(refused.exit_code, 78);
+    EXPECT_NE(refused.err.find(fault), std::string::npos) << refused.err;
+  }
+  const Finished made = program_with({"keys", "create", "--name", "n", "--json"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(made.err.find(fault), std::string::npos) << made.err;
+  const Finished revoked = program_with({"keys", "revoke", Json::parse(made.out)["id"]});
+  EXPECT_EQ(revoked.exit_code, 0) << revoked.err;
+  EXPECT_NE(revoked.err.find(fault), std::string::npos) << revoked.err;
+  const Finished verified = program_with({"verify", (work.path() / "none").string()});
+  EXPECT_NE(verified.err.find("[path_not_found]"), std::string::npos) << verified.err;
+  for (const char* command : {"backup", "restore"}) {
+    const Finished other = program_with({command, copy});
+    EXPECT_NE(other.exit_code, 78) << command;
+    EXPECT_EQ(other.err.find(fault), std::string::npos) << other.err;
+  }
+}
+
 TEST(Serve, RefusesAVariableThatItDoesNotKnowTogetherWithTheOtherFaults) {
   const Finished finished = run({program("skill-verifier").string(), "serve", "--check-config", "--set", "workers=0",
                                  "--set", "listen.address=nowhere"},
