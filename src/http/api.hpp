@@ -44,7 +44,7 @@ class Api {
   awaitable<std::optional<Response>> check_job(std::string id, auth::Operation operation, Request& request);
   awaitable<Response> act(Action action, std::string_view job_id, Request& request);
   awaitable<Response> show_job(std::string id, Request& request);
-  /// Backend::wait that ends early, with a refusal, when the caller's key does.
+  /// Backend::wait that ends early, with a refusal, when the caller's access does.
   awaitable<Result<store::Job>> wait_while_let_in(std::string id, core::Duration limit, const Request& request,
                                                   std::optional<Problem>& refusal);
   awaitable<Response> delete_job(std::string id, Request& request);
