@@ -36,9 +36,13 @@ awaitable<void> park(std::function<void(Parked)> take) {
 
 void resume(std::vector<Parked> parked) {
   for (auto first = parked.begin(); first != parked.end();) {
-    const asio::any_io_executor executor = first->handler_->executor();
-    const auto end =
-        std::find_if(first, parked.end(), [&](const Parked& one) { return one.handler_->executor() != executor; });
+    // Those who go on keep their loop at work, this thread does not: it may be the last to let go, when the loop is
+    // over.
+    const asio::any_io_executor executor =
+        asio::prefer(first->handler_->executor(), asio::execution::outstanding_work.untracked);
+    const auto end = std::find_if(first, parked.end(), [&](const Parked& one) {
+      return one.handler_->executor() != first->handler_->executor();
+    });
     std::vector<Parked> here(std::make_move_iterator(first), std::make_move_iterator(end));
     asio::post(executor, [here = std::move(here)] {
       for (const auto& one : here)

@@ -96,10 +96,11 @@ TEST_F(AuditLogTest, AppendsAndIsForItsOwnerOnly) {
 }
 
 TEST_F(AuditLogTest, SeveralRecordsAreALineEach) {
+  core::asio::io_context io(1);
   const auto log = AuditLog::open(directory_ / "audit", AuditSync::always);
   ASSERT_TRUE(log);
   const std::vector<AuditRecord> records{record("a"), record("b")};
-  test::await((*log)->record(records));
+  test::await(io, (*log)->record(records));
   EXPECT_THAT(lines("audit"), testing::ElementsAre(testing::HasSubstr("\"a\""), testing::HasSubstr("\"b\"")));
 }
 
@@ -121,9 +122,9 @@ TEST_F(AuditLogTest, WritersShareAFileLineByLine) {
 }
 
 TEST_F(AuditLogTest, EveryRecordIsInTheFileWhenItsCallerGoesOn) {
+  core::asio::io_context io(1);
   const auto log = AuditLog::open(directory_ / "audit", AuditSync::always);
   ASSERT_TRUE(log);
-  core::asio::io_context io(1);
   core::TaskGroup tasks(io.get_executor());
   constexpr int kRecords = 200;
   int seen = 0;

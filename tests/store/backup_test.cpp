@@ -85,9 +85,9 @@ TEST_F(BackupTest, ItsSumsAreThoseOfCoreutils) {
 
 TEST_F(BackupTest, FitsTogetherWhileJobsComeAndGo) {
   std::atomic<bool> stop = false;
+  boost::asio::io_context io;
   // The store belongs to one thread: everything that changes it happens there.
   std::thread busy([&] {
-    boost::asio::io_context io;
     while (!stop) {
       auto job = await(io, store_->insert(make_job(), make_pack(*store_, kLarge)));
       if (!job || !await(io, store_->begin(job->id, at(2))) || !await(io, store_->finish(job->id, completed()))) return;
@@ -102,6 +102,7 @@ TEST_F(BackupTest, FitsTogetherWhileJobsComeAndGo) {
   }
   stop = true;
   busy.join();
+  store_.reset();
 }
 
 TEST_F(BackupTest, RefusesWhatWouldBeOverwritten) {
