@@ -6,18 +6,45 @@
 #include "skill_verifier/core/bytes.hpp"
 
 namespace skill_verifier::scan {
+namespace {
 
-LiteralSet::LiteralSet(const std::vector<std::string>& literals) : literals_(literals.size()) {
+constexpr std::size_t kLongestAtom = 6;
+
+/// RE2 gives its literals in lower case, which for bytes means Latin-1.
+std::size_t class_of(std::size_t byte, LiteralSet::Bytes bytes) {
+  if (byte >= 0x80 && bytes == LiteralSet::Bytes::coarse) return 0x80 + byte % 0x20;
+  if (byte >= 0xC0 && byte <= 0xDE && byte != 0xD7) return byte + 0x20;
+  return byte >= 'A' && byte <= 'Z' ? byte + 0x20 : byte;
+}
+
+/// One for each beginning that any of them has, the empty one included.
+std::size_t count_states(std::vector<std::string_view> literals) {
+  std::ranges::sort(literals);
+  std::size_t count = 1;
+  std::string_view before;
+  for (const std::string_view literal : literals) {
+    const auto shared = std::ranges::mismatch(before, literal).in2 - literal.begin();
+    count += literal.size() - static_cast<std::size_t>(shared);
+    before = literal;
+  }
+  return count;
+}
+
+}  // namespace
+
+LiteralSet::LiteralSet(const std::vector<std::string>& literals, Bytes bytes) : literals_(literals.size()) {
   for (const std::string& literal : literals) {
     for (const char c : literal) {
-      auto& kind = kind_[static_cast<unsigned char>(c)];
+      auto& kind = kind_[class_of(static_cast<unsigned char>(c), bytes)];
       if (kind == 0) kind = static_cast<std::uint8_t>(kinds_++);
     }
   }
-  // RE2 gives its literals in lower case, which for bytes means Latin-1.
-  for (std::size_t c = 0; c < 256; ++c) {
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7)) kind_[c] = kind_[c + 0x20];
-  }
+  for (std::size_t c = 0; c < 256; ++c)
+    kind_[c] = kind_[class_of(c, bytes)];
+  // The largest single piece of memory of a profile: never twice, as a vector that grows would have it.
+  const std::size_t states = count_states({literals.begin(), literals.end()});
+  next_.reserve(states * kinds_);
+  ends_.reserve(states);
   next_.assign(kinds_, 0);
   ends_.emplace_back();
   for (std::size_t i = 0; i < literals.size(); ++i) {
@@ -97,7 +124,10 @@ Result<void> PatternSet::add(const std::string& pattern, int id) {
 void PatternSet::compile() {
   std::vector<std::string> atoms;
   if (!ids_.empty()) filter_->Compile(&atoms);
-  literals_ = std::make_unique<LiteralSet>(atoms);
+  // Whoever holds a literal holds its beginning: a few more expressions are tried, for a quarter of the memory.
+  for (std::string& atom : atoms)
+    atom.resize(std::min(atom.size(), kLongestAtom));
+  literals_ = std::make_unique<LiteralSet>(atoms, LiteralSet::Bytes::coarse);
 }
 
 void PatternSet::candidates(std::string_view text, std::vector<int>& ids) const {

@@ -16,7 +16,10 @@ namespace skill_verifier::scan {
 /// Finds which of many literal texts (lower case) occur in a text, in one pass over it (Aho and Corasick).
 class LiteralSet {
  public:
-  explicit LiteralSet(const std::vector<std::string>& literals);
+  /// Coarse: bytes above ASCII, of which texts in many languages use all, share a few classes. The table is half as
+  /// large, and literals that differ from the text in such bytes alone may be found.
+  enum class Bytes { exact, coarse };
+  explicit LiteralSet(const std::vector<std::string>& literals, Bytes bytes = Bytes::exact);
   /// Indices of the literals that occur, letters compared without case. `found` is emptied first.
   void find(std::string_view text, std::vector<int>& found) const;
 

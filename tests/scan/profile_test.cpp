@@ -132,6 +132,20 @@ TEST(Scan, HandsOnWhatTheSourceCannotRead) {
   EXPECT_EQ(report.error().id, "pack_corrupt");
 }
 
+TEST(LiteralSet, FindsAtLeastAsMuchWithCoarseBytes) {
+  const std::vector<std::string> literals = {"\xe4rger", "\xc3\xa4", "plain"};
+  const LiteralSet exact(literals), coarse(literals, LiteralSet::Bytes::coarse);
+  std::vector<int> found;
+  exact.find("\xc4RGER, PLAIN", found);
+  EXPECT_EQ(found, (std::vector{0, 2}));
+  coarse.find("\xc4RGER, PLAIN", found);
+  EXPECT_EQ(found, (std::vector{0, 2}));
+  exact.find("\xa4rger \xc3\xc4 plane", found);
+  EXPECT_TRUE(found.empty());
+  coarse.find("\xa4rger \xc3\xc4 plane", found);
+  EXPECT_EQ(found, (std::vector{0, 1})) << "more, never less";
+}
+
 TEST(LiteralSet, FindsOverlappingLiteralsWithoutCase) {
   const LiteralSet set({"he", "she", "hers", "xyz"});
   std::vector<int> found;
