@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 namespace skill_verifier::app {
 namespace {
 
+constexpr int kMostArenas = 2;
 constexpr auto kHttpGrace = std::chrono::seconds(5);
 
 /// What the coroutine leaves for main.
@@ -115,6 +117,8 @@ void raise_descriptor_limit() {
 }  // namespace
 
 int serve_command(const ConfigSource& source, bool check_only) {
+  // A dozen threads that seldom allocate would each keep free memory of their own.
+  mallopt(M_ARENA_MAX, kMostArenas);
   auto settings = load_settings(source);
   auto config = settings ? configure_service(*settings) : Result<Config>(settings.error());
   if (!config) {

@@ -8,7 +8,7 @@
 namespace skill_verifier::scan {
 namespace {
 
-constexpr std::size_t kLongestAtom = 6;
+constexpr std::size_t kLongestAtom = 8;
 
 /// RE2 gives its literals in lower case, which for bytes means Latin-1.
 std::size_t class_of(std::size_t byte, LiteralSet::Bytes bytes) {
@@ -124,7 +124,7 @@ Result<void> PatternSet::add(const std::string& pattern, int id) {
 void PatternSet::compile() {
   std::vector<std::string> atoms;
   if (!ids_.empty()) filter_->Compile(&atoms);
-  // Whoever holds a literal holds its beginning: a few more expressions are tried, for a quarter of the memory.
+  // Whoever holds a literal holds its beginning: a few more expressions are tried, for a third of the memory.
   for (std::string& atom : atoms)
     atom.resize(std::min(atom.size(), kLongestAtom));
   literals_ = std::make_unique<LiteralSet>(atoms, LiteralSet::Bytes::coarse);
