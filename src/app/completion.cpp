@@ -78,6 +78,7 @@ std::string visit_all(const Command& command, const std::string& path, Visit vis
 
 std::string bash_case(const Command& command, const std::string& path) {
   std::vector<std::string> names;
+  names.reserve(command.commands.size());
   for (const Command& below : command.commands)
     names.push_back(below.name);
   return fmt::format("    '{}') words='{}' valued='{}' below='{}' ;;\n", path, in_single_quotes(words_of(command)),

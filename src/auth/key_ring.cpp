@@ -81,7 +81,7 @@ core::awaitable<Result<void>> KeyRing::refresh() {
 
 Result<KeyRing::KeyPtr> KeyRing::judge(const std::string& credential) const {
   const auto token = parse_token(credential);
-  const KeyPtr found = token ? find(token->id) : nullptr;
+  KeyPtr found = token ? find(token->id) : nullptr;
   const ApiKey& key = found ? *found : nobody_;
   const store::KeySecret& before = key.previous ? *key.previous : nobody_.secret;
   const std::string& secret = token ? token->secret : nobody_.secret.hash;
