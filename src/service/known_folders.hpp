@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "service/known_packages.hpp"
 #include "skill_verifier/core/batch_line.hpp"

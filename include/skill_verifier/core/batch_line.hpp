@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -40,7 +42,7 @@ void resume(std::vector<Parked> parked);
 
 /// One thread's work for many callers: what comes while it is at work is its next batch, and one wake-up of the thread
 /// and one of the loop serve all of a batch. Nobody waits for company: a lonely item is served at once. Destroyed
-/// after `pool` was joined.
+/// after `pool` was joined, and before the loops of its callers: the thread touches a loop after it woke it.
 template <class Item>
 class BatchLine {
  public:
