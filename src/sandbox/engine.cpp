@@ -22,8 +22,8 @@ constexpr ApiVersion kNewest{1, 52};
 
 std::optional<ApiVersion> parse_api_version(std::string_view text) {
   ApiVersion version;
-  const char* end = text.data() + text.size();
-  const auto [dot, major_error] = std::from_chars(text.data(), end, version.major);
+  const char *begin = text.data(), *end = begin + text.size();
+  const auto [dot, major_error] = std::from_chars(begin, end, version.major);
   if (major_error != std::errc() || dot == end || *dot != '.') return std::nullopt;
   const auto [rest, minor_error] = std::from_chars(dot + 1, end, version.minor);
   if (minor_error != std::errc() || rest != end || version < ApiVersion{}) return std::nullopt;

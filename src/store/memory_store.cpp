@@ -97,6 +97,7 @@ class MemoryStore final : public JobStore {
   awaitable<Result<std::vector<std::optional<VerdictRow>>>> verdicts(std::vector<std::string> subjects,
                                                                      std::optional<std::string> viewer) override {
     std::vector<std::optional<VerdictRow>> rows;
+    rows.reserve(subjects.size());
     for (const auto& subject : subjects)
       rows.push_back(find_verdict(subject, viewer));
     co_return rows;
@@ -184,7 +185,7 @@ class MemoryStore final : public JobStore {
     keep(job->sequence, std::move(outcome));
     job->has_pack = false;
     files_.discard(id);
-    outbox_.add_messages(event_of(outcome.state), *job, outcome.completed_at);
+    outbox_.add_messages(event_of(job->state), *job, *job->completed_at);
     co_return Result<void>{};
   }
 
