@@ -16,6 +16,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <optional>
+#include <span>
 
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
@@ -168,10 +169,15 @@ struct Connection::Impl {
   Problem head_problem(HeadState state) const;
   awaitable<bool> serve_request();
   awaitable<bool> send_problem(Problem problem);
-  bool has_whole_body(const RequestHead& head) const;
   Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
+  awaitable<Result<void>> invite_body(const RequestHead& head);
   awaitable<Result<error_code>> read_body_piece();
+  awaitable<Result<error_code>> read_some_body(std::span<char> space, std::size_t& count);
+  awaitable<Result<error_code>> in_time(awaitable<Result<error_code>> reading);
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
+  awaitable<Result<std::string_view>> read_counted();
+  awaitable<Result<std::string_view>> read_chunked(std::uint64_t limit);
+  Error client_gone();
   awaitable<bool> send(const Response& response, const Request& request, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
   awaitable<bool> write(std::string_view first, std::string_view second, std::string_view third);
@@ -183,11 +189,11 @@ struct Connection::Impl {
   ConnectionGroup& group;
   std::unique_ptr<ByteStream> stream;
   const auth::Address peer;
-  beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
-  std::string head_text;      ///< RequestHead points into it
-  std::optional<BodyParser> parser;
-  std::string block;        ///< of the body
-  bool body_taken = false;  ///< at once, without a parser
+  beast::flat_buffer buffer;               ///< bytes that have arrived and were not looked at yet
+  std::string head_text;                   ///< RequestHead points into it
+  std::optional<BodyParser> parser;        ///< of a chunked body
+  std::optional<std::uint64_t> body_left;  ///< bytes of a body whose length was announced
+  std::string block;                       ///< of the body
   SteadyTime body_deadline;
   bool idle = true;
   bool gone = false;  ///< the client is: nothing can be sent any more
@@ -273,7 +279,7 @@ HeadState Connection::Impl::scan_head(std::size_t& scanned) {
 
 awaitable<HeadState> Connection::Impl::read_head() {
   parser.reset();
-  body_taken = false;
+  body_left.reset();
   idle = buffer.size() == 0;
   if (idle) buffer.shrink_to_fit();
   stream->transport().expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
@@ -320,7 +326,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     log_request(request, response, false, began);
     co_return false;
   }
-  unread = request.head.has_body() && !body_taken && !(parser && parser->is_done());
+  unread = request.head.has_body() && body_left != 0u && !(parser && parser->is_done());
   const bool raw_stream = response.streams() && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request, last);
@@ -341,14 +347,14 @@ awaitable<bool> Connection::Impl::send_problem(Problem problem) {
   co_return co_await send(response, request, true);
 }
 
-/// A short body whose length is known often comes with its head: there is nothing to wait for.
-bool Connection::Impl::has_whole_body(const RequestHead& head) const {
-  return !head.chunked && head.content_length && *head.content_length <= std::min(buffer.size(), kBodyBlock);
-}
-
 Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t limit) {
-  const Error too_large(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
-  if (head.content_length.value_or(0) > limit) return too_large;
+  if (head.content_length.value_or(0) > limit)
+    return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
+  body_deadline = now() + options().body_time;
+  if (!head.chunked) {
+    body_left = head.content_length.value_or(0);
+    return {};
+  }
   parser.emplace();
   parser->eager(true);
   parser->header_limit(static_cast<std::uint32_t>(options().header_bytes + kBodyBlock));
@@ -357,9 +363,19 @@ Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t
   parser->put(asio::buffer(head_text), error);
   if (error && error != beast::http::error::need_more)
     return Error(Errc::invalid_argument, "body_malformed", "the request head does not describe a body");
-  block.resize(kBodyBlock);
-  body_deadline = now() + options().body_time;
   return {};
+}
+
+Error Connection::Impl::client_gone() {
+  gone = true;
+  return Error(Errc::cancelled, "client_gone", "the client went away");
+}
+
+awaitable<Result<void>> Connection::Impl::invite_body(const RequestHead& head) {
+  if (!head.expects_continue || buffer.size() > 0) co_return Result<void>();
+  const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
+  if (!told) co_return client_gone();
+  co_return Result<void>();
 }
 
 /// Gives the parser what has come, or else what comes next; as http::async_read_some does for a Beast stream.
@@ -382,42 +398,65 @@ awaitable<Result<error_code>> Connection::Impl::read_body_piece() {
   co_return error;
 }
 
+awaitable<Result<error_code>> Connection::Impl::read_some_body(std::span<char> space, std::size_t& count) {
+  error_code error;
+  count = co_await stream->read_some(asio::buffer(space.data(), space.size()), error);
+  if (error == asio::error::operation_aborted) co_return Error(Errc::cancelled, "the body is no longer waited for");
+  co_return error;
+}
+
+/// What a read said, or the error that is the client's answer when it took too long.
+awaitable<Result<error_code>> Connection::Impl::in_time(awaitable<Result<error_code>> reading) {
+  // The stream's own time limit would close the socket, and the client would never learn why.
+  stream->transport().expires_never();
+  const auto limit = std::min<core::Duration>(options().body_idle, body_deadline - now());
+  const auto read = co_await core::with_deadline(std::move(reading), limit, "request body");
+  if (!read && read.error().code == Errc::timed_out) co_return body_timed_out(now() >= body_deadline);
+  co_return read ? *read : make_error_code(asio::error::operation_aborted);
+}
+
 awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHead* head, std::uint64_t limit) {
-  if (body_taken) co_return std::string_view();
-  if (!parser && has_whole_body(*head) && *head->content_length <= limit) {
-    block.assign(pending().substr(0, *head->content_length));
-    buffer.consume(block.size());
-    body_taken = true;
-    co_return std::string_view(block);
-  }
-  if (!parser) {
+  if (!parser && !body_left) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
-    if (head->expects_continue && buffer.size() == 0) {
-      const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
-      gone = !told;
-      if (gone) co_return Error(Errc::cancelled, "client_gone", "the client went away");
-    }
+    if (const auto invited = co_await invite_body(*head); !invited) co_return invited.error();
   }
+  if (body_left) co_return co_await read_counted();
+  co_return co_await read_chunked(limit);
+}
+
+/// The bytes go from the socket to where they are handed out: a parser between would copy them once more.
+awaitable<Result<std::string_view>> Connection::Impl::read_counted() {
+  block.resize(std::min<std::uint64_t>(*body_left, kBodyBlock));
+  std::size_t count = std::min(buffer.size(), block.size());
+  pending().copy(block.data(), count);
+  buffer.consume(count);
+  if (count == 0 && !block.empty()) {
+    auto reading = read_some_body(block, count);
+    const auto read = co_await in_time(std::move(reading));
+    if (!read) co_return read.error();
+    if (*read) co_return client_gone();
+  }
+  *body_left -= count;
+  co_return std::string_view(block).substr(0, count);
+}
+
+awaitable<Result<std::string_view>> Connection::Impl::read_chunked(std::uint64_t limit) {
+  block.resize(kBodyBlock);
   auto& body = parser->get().body();
   body.data = block.data();
   body.size = block.size();
   body.more = true;
   while (!parser->is_done() && body.size == block.size()) {
-    // The stream's own time limit would close the socket, and the client would never learn why.
-    stream->transport().expires_never();
-    const auto limit_of_piece = std::min<core::Duration>(options().body_idle, body_deadline - now());
     auto reading = read_body_piece();
-    const auto read = co_await core::with_deadline(std::move(reading), limit_of_piece, "request body");
-    if (!read && read.error().code == Errc::timed_out) co_return body_timed_out(now() >= body_deadline);
-    const error_code error = read ? *read : make_error_code(asio::error::operation_aborted);
-    if (!error || error == beast::http::error::need_buffer) continue;
-    if (error == beast::http::error::body_limit)
+    const auto read = co_await in_time(std::move(reading));
+    if (!read) co_return read.error();
+    if (!*read || *read == beast::http::error::need_buffer) continue;
+    if (*read == beast::http::error::body_limit)
       co_return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
-    const bool ended = error == beast::http::error::partial_message || error == beast::http::error::end_of_stream;
-    if (!ended && error.category() == make_error_code(beast::http::error::bad_chunk).category())
+    const bool ended = *read == beast::http::error::partial_message || *read == beast::http::error::end_of_stream;
+    if (!ended && read->category() == make_error_code(beast::http::error::bad_chunk).category())
       co_return Error(Errc::invalid_argument, "body_malformed", "malformed chunked encoding");
-    gone = true;
-    co_return Error(Errc::cancelled, "client_gone", "the client went away");
+    co_return client_gone();
   }
   co_return std::string_view(block).substr(0, block.size() - body.size);
 }

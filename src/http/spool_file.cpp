@@ -13,6 +13,8 @@ namespace skill_verifier::http {
 namespace {
 
 constexpr std::size_t kBlock = 128u << 10;
+/// From here on a system call costs less than gathering the bytes first.
+constexpr std::size_t kWorthAWrite = 16u << 10;
 
 Error spool_failed(int number) {
   return Error(Errc::unavailable, "spool_failed",
@@ -69,6 +71,7 @@ awaitable<Result<SpoolFile>> SpoolFile::create(core::WorkPool& pool, std::filesy
 }
 
 awaitable<Result<void>> SpoolFile::append(std::string_view bytes) {
+  if (block_.empty() && bytes.size() >= kWorthAWrite) co_return co_await write(bytes);
   while (!bytes.empty()) {
     if (block_.capacity() < kBlock) block_.reserve(kBlock);
     const std::size_t taken = std::min(bytes.size(), kBlock - block_.size());
@@ -88,11 +91,15 @@ awaitable<Result<std::filesystem::path>> SpoolFile::finish() {
 }
 
 awaitable<Result<void>> SpoolFile::flush() {
-  // The coroutine is awaited to the end of the write, even when it is cancelled: the block may be lent.
-  auto write = [handle = handle_, block = std::string_view(block_)] { return handle->write(block); };
-  Result<void> written = co_await core::run_on(*pool_, write);
+  Result<void> written = co_await write(block_);
   block_.clear();
   co_return written;
+}
+
+awaitable<Result<void>> SpoolFile::write(std::string_view bytes) {
+  // The coroutine is awaited to the end of the write, even when it is cancelled: the bytes may be lent.
+  auto writing = [handle = handle_, bytes] { return handle->write(bytes); };
+  co_return co_await core::run_on(*pool_, writing);
 }
 
 }  // namespace skill_verifier::http

@@ -11,7 +11,8 @@ namespace skill_verifier::http {
 
 using core::awaitable;
 
-/// A new file in the spool, written on the pool in blocks of 128 KiB and removed again unless `finish` was called.
+/// A new file in the spool, written on the pool and removed again unless `finish` was called. Large pieces are written
+/// from where they lie, small ones are gathered into blocks of 128 KiB.
 /// Errors: unavailable `spool_failed`.
 class SpoolFile {
  public:
@@ -29,6 +30,7 @@ class SpoolFile {
   struct Handle;
   SpoolFile(core::WorkPool& pool, std::shared_ptr<Handle> handle);
   awaitable<Result<void>> flush();
+  awaitable<Result<void>> write(std::string_view bytes);
 
   core::WorkPool* pool_;
   std::shared_ptr<Handle> handle_;  ///< shared with what runs on the pool

@@ -34,7 +34,7 @@ TEST_F(SpoolFileTest, KeepsEveryByteInOrder) {
   auto file = await(io, SpoolFile::create(pool, directory));
   ASSERT_TRUE(file);
   std::string expected;
-  for (std::size_t size : std::initializer_list<std::size_t>{0, 1, 1000, 131'072, 131'071, 400'000, 7}) {
+  for (std::size_t size : std::initializer_list<std::size_t>{0, 40'000, 1, 1000, 131'072, 131'071, 400'000, 7}) {
     const std::string piece(size, static_cast<char>('a' + expected.size() % 26));
     ASSERT_TRUE(await(io, file->append(piece)));
     expected += piece;
