@@ -32,6 +32,13 @@ awaitable<Result<Image>> DockerSandbox::resolve(std::string reference, std::func
   co_return image;
 }
 
+awaitable<Result<Image>> DockerSandbox::resolve_toolbox() {
+  if (toolbox_ && std::chrono::steady_clock::now() < toolbox_->until) co_return toolbox_->image;
+  SKILL_VERIFIER_CO_TRY(auto image, co_await find_toolbox(engine_, options_.toolbox));
+  toolbox_ = Resolved{image, std::chrono::steady_clock::now() + kResolvedFor};
+  co_return image;
+}
+
 awaitable<Result<std::vector<Image>>> DockerSandbox::images() {
   std::vector<Image> found;
   for (const auto& [name, target] : options_.images) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <set>
 #include <thread>
 #include <utility>
@@ -13,7 +14,6 @@
 #include "sandbox/image_reference.hpp"
 #include "sandbox/limits_check.hpp"
 #include "sandbox/seccomp_profile.hpp"
-#include "sandbox/toolbox.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/log.hpp"
 #include "skill_verifier/core/sha2.hpp"
@@ -223,7 +223,9 @@ void DockerSandbox::resize_pools(PoolSizes sizes) {
 }
 
 awaitable<void> DockerSandbox::announce_runtimes() {
-  for (const auto& [name, reference] : options_.images) {
+  auto runtimes = options_.images;
+  if (!options_.toolbox.empty()) runtimes.try_emplace(options_.toolbox, options_.toolbox);
+  for (const auto& [name, reference] : runtimes) {
     const auto details = co_await engine_.inspect_image(reference);
     const bool stopped = co_await core::cancelled();
     if (stopped) co_return;
@@ -276,12 +278,14 @@ awaitable<Result<RunResult>> DockerSandbox::run_from(std::string image_id, RunRe
 
 awaitable<Result<ExamineResult>> DockerSandbox::examine(ExamineRequest request) {
   const auto running = activity_.begin();
-  SKILL_VERIFIER_CO_TRY(const auto image, co_await find_toolbox(engine_, options_.toolbox));
+  SKILL_VERIFIER_CO_TRY(auto image, co_await resolve_toolbox());
   auto result = co_await examine_from(image, request);
   if (result || result.error().id != "image_missing") co_return result;
   // Somebody tidied the engine up since the image with our init in it was made.
   derived_->forget(image.id);
-  co_return co_await examine_from(image, std::move(request));
+  toolbox_.reset();
+  SKILL_VERIFIER_CO_TRY(image, co_await resolve_toolbox());
+  co_return co_await examine_from(std::move(image), std::move(request));
 }
 
 awaitable<Result<ExamineResult>> DockerSandbox::examine_from(Image image, ExamineRequest request) {
@@ -292,12 +296,15 @@ awaitable<Result<ExamineResult>> DockerSandbox::examine_from(Image image, Examin
   job.conversation = conversation_of(CommandSpec{}, image, request.limits);
   job.conversation.pack = std::move(request.pack);
   job.conversation.series_limit = request.limit;
+  const auto known = toolbox_facts_.take_known(image, request.commands);
   job.conversation.series = series_of(request, image);
   auto ran = co_await tests_.run_any(std::move(job), std::move(wanted));
   if (!ran.result) co_return as_lost(ran.result.error());
+  toolbox_facts_.learn(image, request.commands, ran.series);
   ExamineResult result;
   result.image = std::move(image);
-  result.runs = std::move(ran.series);
+  if (known) result.runs.push_back(*known);
+  std::ranges::move(ran.series, std::back_inserter(result.runs));
   result.stopped = std::move(ran.stopped);
   co_return result;
 }

@@ -17,6 +17,7 @@
 #include "sandbox/retirement.hpp"
 #include "sandbox/seccomp_file.hpp"
 #include "sandbox/test_runner.hpp"
+#include "sandbox/toolbox.hpp"
 #include "sandbox/warm_pool.hpp"
 #include "skill_verifier/sandbox/docker_sandbox.hpp"
 
@@ -54,6 +55,7 @@ class DockerSandbox final : public Sandbox {
                                                   std::function<void(std::string_view)> progress);
   awaitable<Result<RunResult>> run_from(std::string image_id, RunRequest request, OutputSink sink,
                                         LruIndex::Lease lease);
+  awaitable<Result<Image>> resolve_toolbox();
   awaitable<Result<ExamineResult>> examine_from(Image image, ExamineRequest request);
   WarmPool::Workshop workshop();
   WarmPool::Wanted pooled(std::string image_id, std::string name, const Limits& limits) const;
@@ -93,7 +95,9 @@ class DockerSandbox final : public Sandbox {
     std::chrono::steady_clock::time_point until;
   };
   std::map<std::string, Resolved> resolved_;  ///< at most one for every allowed reference
-  std::unique_ptr<DerivedImages> derived_;    ///< from `start` on, when init is known
+  std::optional<Resolved> toolbox_;
+  std::unique_ptr<DerivedImages> derived_;  ///< from `start` on, when init is known
+  ImageFacts toolbox_facts_;
   Profile profile_;
 };
 

@@ -45,4 +45,19 @@ std::vector<SeriesCommand> series_of(const ExamineRequest& request, const Image&
   return series;
 }
 
+std::optional<RunResult> ImageFacts::take_known(const Image& image,
+                                                std::vector<ExamineRequest::Command>& commands) const {
+  if (!known_ || commands.empty() || !commands.front().of_image) return std::nullopt;
+  if (known_->image_id != image.id || known_->argv != commands.front().spec.argv) return std::nullopt;
+  commands.erase(commands.begin());
+  return known_->run;
+}
+
+void ImageFacts::learn(const Image& image, std::span<const ExamineRequest::Command> commands,
+                       std::span<const RunResult> runs) {
+  if (commands.empty() || runs.empty() || !commands.front().of_image) return;
+  const auto& run = runs.front();
+  if (run.outcome == Outcome::exited && run.exit_code == 0) known_ = Known{image.id, commands.front().spec.argv, run};
+}
+
 }  // namespace skill_verifier::sandbox

@@ -50,6 +50,7 @@ PlannedCommand make(Kind kind, std::string file, std::string program, std::vecto
   made.command.spec.timeout = seconds(kind == Kind::test ? 30 : 10);
   made.command.kept = kind == Kind::test ? kKeptOfTest : kKept;
   made.command.watch = kind == Kind::smoke;
+  made.command.of_image = kind == Kind::probe;
   return made;
 }
 

@@ -92,6 +92,34 @@ TEST_F(Examine, ACommandThatHangsDoesNotKeepTheNextOneFromRunning) {
   EXPECT_EQ(result.runs[1].out.text(), "next\n");
 }
 
+class ExamineOfImage : public Examine {
+ protected:
+  /// What the first command, which is of the image, says in a run of its own.
+  std::string said(const std::string& line, bool of_image = true) {
+    auto request = request_of({line, "echo second"}, false);
+    request.commands[0].of_image = of_image;
+    const auto result = must_examine(std::move(request));
+    EXPECT_EQ(result.runs.size(), 2u) << result.stopped;
+    if (result.runs.size() != 2) return {};
+    EXPECT_EQ(result.runs[1].out.text(), "second\n");
+    return result.runs[0].out.text();
+  }
+  static constexpr const char* kNeverTwice = "cat /proc/sys/kernel/random/uuid";
+};
+
+TEST_F(ExamineOfImage, ACommandIsNotRunAgain) {
+  const auto first = said(kNeverTwice);
+  EXPECT_EQ(said(kNeverTwice), first);
+  EXPECT_NE(said(kNeverTwice, false), first) << "asked for as any other";
+  EXPECT_NE(said(std::string(kNeverTwice) + "; :"), first) << "another command";
+}
+
+TEST_F(ExamineOfImage, ACommandThatFailedIsRunAgain) {
+  const auto failing = std::string(kNeverTwice) + "; exit 1";
+  const auto first = said(failing);
+  EXPECT_NE(said(failing), first);
+}
+
 TEST_F(Examine, BeginsNothingThatMightEndTooLate) {
   auto request = request_of({"echo first", "echo second"});
   request.limit = std::chrono::seconds(100);

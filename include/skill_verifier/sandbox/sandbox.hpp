@@ -148,6 +148,9 @@ struct ExamineRequest {
     CommandSpec spec;
     bool watch = false;              ///< see Watched
     std::uint64_t kept = 64u << 10;  ///< bytes kept of each stream
+    /// Its result depends on nothing but the image: once it has ended with 0, that stands for the same image's later
+    /// requests. Only the first command can be such a one, which runs before anything of a package does.
+    bool of_image = false;
   };
   std::string job_id;
   std::string request_id;  ///< of whoever submitted the job: for our log only
