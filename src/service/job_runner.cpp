@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
 #include "service/reported_tests.hpp"
@@ -119,9 +120,8 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   }
   if (known.checks) log_checks(entry->log, *known.checks);
   entry->watch.lap(&JobTiming::checks);
-  auto evidence = co_await collect(entry, order, std::move(known));
+  auto evidence = co_await run_all(entry, order, std::move(known), std::move(sandbox_plan));
   if (!evidence) co_return evidence.error();
-  SKILL_VERIFIER_CO_TRY_VOID(co_await examine(entry, order, std::move(sandbox_plan), *evidence));
   SKILL_VERIFIER_CO_TRY_VOID(co_await read_report(*evidence));
 
   const auto& [stored, request, plan] = *order;
@@ -163,31 +163,49 @@ core::awaitable<Result<store::JobOutcome>> JobRunner::judge_job(EntryPtr entry, 
   co_return outcome;
 }
 
-core::awaitable<Result<void>> JobRunner::examine(EntryPtr entry, OrderPtr order, std::optional<SandboxPlan> plan,
-                                                 Evidence& evidence) {
-  if (!plan) co_return Result<void>{};
+core::awaitable<Result<Evidence>> JobRunner::run_all(EntryPtr entry, OrderPtr order, Evidence known,
+                                                     std::optional<SandboxPlan> plan) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto allows = known.checks ? known.checks->allows : std::vector<std::string>();
+  Result<Evidence> evidence = std::move(known);
   Result<sandbox::ExamineResult> examined = sandbox::ExamineResult{};
-  auto commands = plan->to_run();
-  if (!commands.empty()) {
+  auto commands = plan ? plan->to_run() : std::vector<sandbox::ExamineRequest::Command>();
+  if (commands.empty()) {
+    evidence = co_await collect(entry, order, std::move(*evidence));
+  } else {
     const bool stopped = co_await core::cancelled();
     if (stopped) co_return was_cancelled();
-    entry->log.heading(fmt::format("checks in the sandbox: {} commands", commands.size()));
-    auto wanted = wanted_of<sandbox::ExamineRequest>(*order, {});
-    wanted.commands = std::move(commands);
-    wanted.limit = options_.sandbox_checks_limit;
-    const auto limit = options_.sandbox_checks_limit + options_.sandbox_overhead;
-    auto examining = sandbox_.examine(std::move(wanted));
-    examined = co_await core::with_deadline(std::move(examining), limit, "checks in the sandbox");
-    if (!examined && is_our_fault(examined.error())) co_return examined.error();
-    log_examined(entry->log, *plan, examined);
+    auto examining = examine(order, std::move(commands), examined);
+    auto collecting = collect_beside(entry, order, evidence);
+    co_await (std::move(collecting) && std::move(examining));
   }
-  auto allows = evidence.checks ? evidence.checks->allows : std::vector<std::string>();
+  if (!evidence || !plan) co_return evidence;
+  if (!examined && is_our_fault(examined.error())) co_return examined.error();
+  if (!examined || !examined->runs.empty()) log_examined(entry->log, *plan, examined);
   // What ninety commands wrote is read through: not between the answers to clients.
   auto work = [planned = std::move(*plan), ran = std::move(examined), profile = *options_.sandbox_checks,
                allowed = std::move(allows)] { return judge_sandbox(planned, ran, profile, allowed); };
-  evidence.sandbox_checks = co_await core::run_on(pool_, std::move(work));
+  evidence->sandbox_checks = co_await core::run_on(pool_, std::move(work));
   entry->watch.lap(&JobTiming::examined);
-  co_return Result<void>{};
+  co_return evidence;
+}
+
+core::awaitable<void> JobRunner::collect_beside(EntryPtr entry, OrderPtr order, Result<Evidence>& evidence) {
+  co_await core::asio::this_coro::throw_if_cancelled(false);
+  auto collecting = collect(entry, order, std::move(*evidence));
+  evidence = co_await std::move(collecting);
+  if (evidence) entry->log.heading("checks in the sandbox");
+}
+
+core::awaitable<void> JobRunner::examine(OrderPtr order, std::vector<sandbox::ExamineRequest::Command> commands,
+                                         Result<sandbox::ExamineResult>& examined) {
+  co_await core::asio::this_coro::throw_if_cancelled(false);
+  auto wanted = wanted_of<sandbox::ExamineRequest>(*order, {});
+  wanted.commands = std::move(commands);
+  wanted.limit = options_.sandbox_checks_limit;
+  const auto limit = options_.sandbox_checks_limit + options_.sandbox_overhead;
+  auto examining = sandbox_.examine(std::move(wanted));
+  examined = co_await core::with_deadline(std::move(examining), limit, "checks in the sandbox");
 }
 
 core::awaitable<Result<void>> JobRunner::read_report(Evidence& evidence) {

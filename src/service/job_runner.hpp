@@ -48,9 +48,14 @@ class JobRunner {
     std::optional<SandboxPlan> plan;
   };
   core::awaitable<Result<Looked>> look(OrderPtr order, bool recovered);
-  /// The checks that run something, in a container of their own, after the declared test is over.
-  core::awaitable<Result<void>> examine(EntryPtr entry, OrderPtr order, std::optional<SandboxPlan> plan,
-                                        Evidence& evidence);
+  /// The declared test, and beside it the checks that run something, each in a container of its own: neither can
+  /// touch the other, and the verdict waits for the longer one only.
+  core::awaitable<Result<Evidence>> run_all(EntryPtr entry, OrderPtr order, Evidence known,
+                                            std::optional<SandboxPlan> plan);
+  /// `collect` from `evidence` into it.
+  core::awaitable<void> collect_beside(EntryPtr entry, OrderPtr order, Result<Evidence>& evidence);
+  core::awaitable<void> examine(OrderPtr order, std::vector<sandbox::ExamineRequest::Command> commands,
+                                Result<sandbox::ExamineResult>& examined);
   core::awaitable<Result<Evidence>> collect(EntryPtr entry, OrderPtr order, Evidence evidence);
   /// Fills in what the test command said of single tests.
   core::awaitable<Result<void>> read_report(Evidence& evidence);

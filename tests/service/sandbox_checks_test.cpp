@@ -35,7 +35,7 @@ class SandboxChecksTest : public ServiceTest {
     };
     start();
   }
-  store::Job verify(const std::string& front, bool script = true) {
+  std::string submit_with_script(const std::string& front, bool script = true) {
     Submission made;
     made.skill_path = make_skill(front);
     std::ofstream(fs::path(*made.skill_path) / "SKILL.md", std::ios::app) << "Start `run.sh`.\n";
@@ -43,7 +43,11 @@ class SandboxChecksTest : public ServiceTest {
     if (!reported_.empty()) std::ofstream(fs::path(*made.skill_path) / "test.sh") << "echo hi\n";
     auto job = await(service_->submit(std::move(made)));
     EXPECT_TRUE(job) << job.error().message;
-    return job ? wait(job->id) : store::Job{};
+    return job ? job->id : std::string();
+  }
+  store::Job verify(const std::string& front, bool script = true) {
+    const auto id = submit_with_script(front, script);
+    return id.empty() ? store::Job{} : wait(id);
   }
   static json entry(const json& statement, const std::string& name) {
     for (const auto& one : statement["predicate"]["configuration"])
@@ -169,6 +173,38 @@ TEST_F(SandboxChecksTest, DoNotChangeWhatTheDeclaredTestSays) {
   EXPECT_THAT(list(statement, "passedTests"), Contains("test_command"));
   sandbox_.runs.push_back(FakeSandbox::step(FakeSandbox::exited(1)));
   EXPECT_EQ(result_of(verify(kTested))["result"]["passed"], false);
+}
+
+TEST_F(SandboxChecksTest, RunBesideTheDeclaredTest) {
+  sandbox_.examine_holds = true;
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  const auto id = submit_with_script(kTested);
+  ASSERT_TRUE(await(sandbox_.until_running(2))) << "one waits for the other";
+  sandbox_.release();
+  const auto job = wait(id);
+  EXPECT_EQ(result_of(job)["verdict"], "passed");
+  EXPECT_EQ(result_of(job)["result"]["checks"]["sandbox"]["passed"], 5);
+  const auto log = log_of(id);
+  EXPECT_LT(log.find("test_command ended"), log.find("run.sh --help")) << "in the log they do not mix: " << log;
+}
+
+TEST_F(SandboxChecksTest, EndWithTheJobThatIsRemoved) {
+  sandbox_.examine_holds = true;
+  sandbox_.runs.push_back(FakeSandbox::held(FakeSandbox::exited(0)));
+  const auto id = submit_with_script(kTested);
+  ASSERT_TRUE(await(sandbox_.until_running(2)));
+  ASSERT_TRUE(await(service_->remove(id)));
+  ASSERT_TRUE(await(sandbox_.until_running(0)));
+  EXPECT_EQ(sandbox_.cancelled, 2);
+}
+
+TEST_F(SandboxChecksTest, AFaultOfTheTestIsTheJobsFaultWhateverTheChecksSay) {
+  options_.attempts = 1;
+  restart();
+  sandbox_.runs.push_back(FakeSandbox::step(Error{Errc::unavailable, "engine_unreachable", "connection refused"}));
+  const auto job = wait(submit_with_script(kTested));
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_THAT(job.error, HasSubstr("engine_unreachable"));
 }
 
 TEST_F(SandboxChecksTest, CostAPackageWithoutScriptsNothing) {

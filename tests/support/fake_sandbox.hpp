@@ -34,6 +34,7 @@ class FakeSandbox final : public sandbox::Sandbox {
   std::deque<FakeStep<sandbox::RunResult>> runs;
   std::deque<FakeStep<sandbox::PrepareResult>> prepares;
   std::function<Result<sandbox::ExamineResult>(const sandbox::ExamineRequest&)> examines;
+  bool examine_holds = false;                           ///< stays running until release() or cancellation
   std::map<std::string, Result<sandbox::Image>> known;  ///< others resolve to `sha256:` + 64 times `a`
   std::vector<std::string> pull_lines;                  ///< progress that every resolve reports
   Result<std::vector<std::string>> start_answer = std::vector<std::string>{};
@@ -141,6 +142,15 @@ class FakeSandbox final : public sandbox::Sandbox {
 
   core::awaitable<Result<sandbox::ExamineResult>> examine(sandbox::ExamineRequest request) override {
     examine_requests.push_back(request);
+    if (examine_holds) {
+      enter();
+      const bool woken = co_await released_.wait();
+      leave();
+      if (!woken) {
+        ++cancelled;
+        co_return Error{Errc::cancelled, "cancelled", "the checks were cancelled"};
+      }
+    }
     if (examines) co_return examines(request);
     co_return Error{Errc::not_found, "image_missing", "no toolbox image is configured"};
   }

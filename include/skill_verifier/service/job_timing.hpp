@@ -19,7 +19,7 @@ struct JobTiming {
   Time container{0};  ///< until the sandbox was ready for the package
   Time package{0};    ///< package sent and unpacked
   Time command{0};    ///< the test itself
-  Time examined{0};   ///< checks that run something
+  Time examined{0};   ///< from the test's end until the checks that run something, begun beside it, were judged
   Time judged{0};     ///< from init's report to the statement's bytes
   Time quote{0};
   Time finished{0};   ///< the verdict made durable
