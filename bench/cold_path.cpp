@@ -36,7 +36,9 @@ Summary summary_of(const std::vector<Sample>& samples, double Sample::* member) 
   return summarize(std::move(values));
 }
 
-Figure figure_of(const std::vector<RawSample>& raw, const std::vector<ServiceSample>& service) {
+Figure figure_of(const std::vector<RawSample>& raw, const std::vector<ServiceSample>& service,
+                 const std::vector<ServiceSample>& scripted) {
+  const auto checked = summary_of(scripted, &ServiceSample::completed);
   const auto completed = summary_of(service, &ServiceSample::completed);
   const auto output = summary_of(raw, &RawSample::output);
   const auto exited = summary_of(raw, &RawSample::exited);
@@ -51,6 +53,8 @@ Figure figure_of(const std::vector<RawSample>& raw, const std::vector<ServiceSam
       {"  the same at the 90th percentile", added_p90, "ms", {}, {}},
       {"  without remove on the engine's side", completed.median - exited.median, "ms", {}, {}},
       {"  up to the command's output only", completed.median - output.median, "ms", {}, {}},
+      {"service, a skill with a script: POST to completed (median)", checked.median, "ms", {}, {}},
+      {"  its second container adds to the one", checked.median - completed.median, "ms", {}, {}},
   };
   figure.details = {
       {"rawMs",
@@ -63,6 +67,7 @@ Figure figure_of(const std::vector<RawSample>& raw, const std::vector<ServiceSam
         {"removed", to_json(removed)}}},
       {"serviceMs",
        {{"accepted", to_json(summary_of(service, &ServiceSample::accepted))}, {"completed", to_json(completed)}}},
+      {"withScriptMs", to_json(checked)},
       {"addedMs", rounded(added)},
       {"addedP90Ms", rounded(added_p90)},
       {"addedWithoutRemoveMs", rounded(completed.median - exited.median)},
@@ -75,26 +80,30 @@ Figure figure_of(const std::vector<RawSample>& raw, const std::vector<ServiceSam
 
 Figure measure_cold_path(Setup& setup) {
   ServiceProcess service(setup, 2, 100);
-  const fs::path skill = service.directory() / "hello";
-  write_skill(skill, kGreetingScript);
-  const auto request = service.path_request(skill);
+  const fs::path skill = service.directory() / "hello", scripted = service.directory() / "scripted";
+  write_hello(skill);
+  write_skill(scripted, kGreetingScript);
+  const auto request = service.path_request(skill), with_script = service.path_request(scripted);
   const auto image = must(setup.loop.wait(setup.engine.inspect_image(setup.image)), "inspect the image");
   const std::string body = raw_body(image.id);
 
   std::vector<RawSample> raw;
-  std::vector<ServiceSample> through;
+  std::vector<ServiceSample> through, checked;
   const int samples = setup.quick ? kQuickSamples : kSamples;
   for (int i = -kWarmUp; i < samples; ++i) {
     const auto alone = must(setup.loop.wait(raw_sequence(setup.engine, body)), "raw sequence");
     const auto whole = through_service(service, request);
     // The service removes its container after it has answered: that must not slow the next sample down.
     settle(setup);
+    const auto both = through_service(service, with_script);
+    settle(setup);
     if (i < 0) continue;
     raw.push_back(alone);
     through.push_back(whole);
+    checked.push_back(both);
   }
   service.process().end(SIGTERM);
-  return figure_of(raw, through);
+  return figure_of(raw, through, checked);
 }
 
 }  // namespace skill_verifier::bench

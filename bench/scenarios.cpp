@@ -124,14 +124,16 @@ class Skills {
  public:
   Skills(Setup& setup, const ServiceProcess& service) {
     const auto folder = [&](const char* name) { return service.directory() / name; };
-    write_skill(folder("hello"), kGreetingScript);
+    write_hello(folder("hello"));
     hello_ = service.path_request(folder("hello"));
     archive_ = ServiceProcess::archive_request(pack_tar_gz(folder("hello")));
-    write_skill(folder("other"), kGreetingScript, "debian:bookworm-slim");
+    write_hello(folder("other"), kGreetingScript, "debian:bookworm-slim");
     other_ = service.path_request(folder("other"));
-    write_skill(folder("chatty"), "yes 'a line of output that is neither long nor short' | head -c 10485760");
+    write_hello(folder("chatty"), "yes 'a line of output that is neither long nor short' | head -c 10485760");
     chatty_ = service.path_request(folder("chatty"));
-    write_skill(folder("big"), kGreetingScript);
+    write_hello(folder("big"));
+    write_skill(folder("scripted"), kGreetingScript);
+    scripted_ = service.path_request(folder("scripted"));
     add_files(folder("big"), 500, 10u << 10);
     big_ = ServiceProcess::archive_request(pack_tar_gz(folder("big")));
     two_images_ = !setup.second_image.empty();
@@ -139,6 +141,9 @@ class Skills {
 
   Plan hello(std::string name, Arrivals arrivals) const {
     return {std::move(name), std::move(arrivals), [this](std::size_t) { return hello_; }, false, 0, 0};
+  }
+  Plan scripted(std::string name, Arrivals arrivals) const {
+    return {std::move(name), std::move(arrivals), [this](std::size_t) { return scripted_; }, false, 0, 0};
   }
   Plan archives(std::string name, Arrivals arrivals) const {
     return {std::move(name), std::move(arrivals), [this](std::size_t) { return archive_; }, false, 0, 0};
@@ -155,7 +160,7 @@ class Skills {
   }
 
  private:
-  net::Request hello_, archive_, other_, chatty_, big_;
+  net::Request hello_, scripted_, archive_, other_, chatty_, big_;
   bool two_images_ = false;
 };
 
@@ -171,8 +176,12 @@ class Bench {
     single.one_at_a_time = true;
     // The first jobs find no derived image and an empty pool.
     run(skills_.mixed("warm-up", burst(4)));
+    run(skills_.scripted("warm-up", burst(2)));
     reports_.clear();
     run(std::move(single));
+    Plan checked = skills_.scripted(prefix + "single-with-script", burst(singles));
+    checked.one_at_a_time = true;
+    run(std::move(checked));
     run(skills_.hello(prefix + "burst-16", burst(16)));
     const double capacity = run(skills_.hello(prefix + "burst-100", burst(100))).jobs_per_second;
     std::uint64_t seed = kSeed;
@@ -275,7 +284,7 @@ Figure measure_other_server(Setup& setup, const std::string& url) {
   const auto endpoint = must(net::parse_endpoint(url), "server");
   const TempDir directory(setup.directory);
   const fs::path skill = directory.path() / "hello";
-  write_skill(skill, kGreetingScript);
+  write_hello(skill);
   const auto archive = ServiceProcess::archive_request(pack_tar_gz(skill));
   const auto request = [&](std::size_t) { return archive; };
   const Target target{endpoint, nullptr};

@@ -69,14 +69,20 @@ void add_files(const fs::path& folder, int count, std::size_t bytes) {
   }
 }
 
-void write_skill(const fs::path& folder, std::string_view script, std::string_view runtime) {
+void write_hello(const fs::path& folder, std::string_view script, std::string_view runtime) {
   write_file(folder / "SKILL.md",
              fmt::format("---\nname: {}\ndescription: A skill for measuring.\nmetadata:\n  version: 1.0.0\n"
                          "  runtime: {}\n  test_timeout: 300s\n  test_command: {}\n---\n\n# Measured\n",
                          folder.filename().string(), runtime, yaml_quoted(fmt::format(R"(["sh","-c","{}"])", script))));
   write_file(folder / "README.md", prose("What the skill is for, sentence number", 50));
-  write_file(folder / "scripts" / "run.sh", "#!/bin/sh\n" + prose("echo step", 50));
+  write_file(folder / "data" / "steps.txt", prose("step", 50));
   write_file(folder / "data" / "table.csv", prose("1,2,3,4,5,6,7,8,", 100));
+}
+
+void write_skill(const fs::path& folder, std::string_view script, std::string_view runtime) {
+  write_hello(folder, script, runtime);
+  fs::remove(folder / "data" / "steps.txt");
+  write_file(folder / "scripts" / "run.sh", "#!/bin/sh\n" + prose("echo step", 50));
 }
 
 namespace {

@@ -10,8 +10,12 @@ namespace skill_verifier::bench {
 inline constexpr std::string_view kGreeting = "Hello from skill!";
 inline constexpr std::string_view kGreetingScript = "echo 'Hello from skill!' && exit 0";
 
-/// Writes a small skill (SKILL.md and three more files, 6 KiB in all) whose test is `sh -c SCRIPT` into `folder`.
+/// Writes a small skill (SKILL.md and three more files, 6 KiB in all) whose test is `sh -c SCRIPT` into `folder`. One
+/// of the files is a script, which the service checks in a container of its own.
 void write_skill(const std::filesystem::path& folder, std::string_view script,
+                 std::string_view runtime = "alpine:latest");
+/// The same size without a script: nothing is run but the test, as in examples/hello-world.
+void write_hello(const std::filesystem::path& folder, std::string_view script = kGreetingScript,
                  std::string_view runtime = "alpine:latest");
 /// Adds that many files of so many bytes that do not compress well.
 void add_files(const std::filesystem::path& folder, int count, std::size_t bytes);

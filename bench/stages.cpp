@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
@@ -44,31 +45,35 @@ bool take(ServiceProcess& service, const net::Request& request, bool warm, Sampl
   return true;
 }
 
-bool has_ready_container(ServiceProcess& service) {
+/// For every runtime that was used: the checks in the sandbox have one of their own.
+bool has_ready_containers(ServiceProcess& service) {
   const auto health = must(core::parse_json(service.get("/health").body), "GET /health");
-  for (const auto& pool : health.at("pools"))
-    if (pool.at("ready").get<int>() > 0) return true;
-  return false;
+  return std::ranges::all_of(health.at("pools"), [](const Json& pool) { return pool.at("ready").get<int>() > 0; });
 }
 
 void wait_for_pool(Setup& setup, ServiceProcess& service) {
   const auto end = std::chrono::steady_clock::now() + kPoolLimit;
-  while (!has_ready_container(service)) {
+  while (!has_ready_containers(service)) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("no container waits for a job");
     setup.loop.wait(core::sleep_for(kPause));
   }
 }
 
-std::string line(std::string_view stage, const Samples& cold, const Samples& warm, const std::string& name) {
-  const double before = median(cold.at(name)), after = median(warm.at(name));
-  return fmt::format("| {:<26} | {:>10.2f} | {:>10.2f} | {:>+10.2f} |\n", stage, before, after, after - before);
+/// One service's samples: of a skill that has nothing but its test, and of one with a script that is checked beside it.
+struct Taken {
+  Samples plain, scripted;
+};
+
+std::string line(std::string_view stage, const Taken& cold, const Taken& warm, const std::string& name) {
+  return fmt::format("| {:<26} | {:>10.2f} | {:>10.2f} | {:>18.2f} | {:>18.2f} |\n", stage, median(cold.plain.at(name)),
+                     median(warm.plain.at(name)), median(cold.scripted.at(name)), median(warm.scripted.at(name)));
 }
 
 /// Markdown, as README.md shows it.
-std::string table(const Samples& cold, const Samples& warm) {
-  std::string text = fmt::format("| {:<26} | {:>10} | {:>10} | {:>10} |\n", "stage (median, ms)", "pool off",
-                                 "warm hit", "difference");
-  text += fmt::format("|{:-<28}|{:->11}:|{:->11}:|{:->11}:|\n", "", "", "", "");
+std::string table(const Taken& cold, const Taken& warm) {
+  std::string text = fmt::format("| {:<26} | {:>10} | {:>10} | {:>18} | {:>18} |\n", "stage (median, ms)", "pool off",
+                                 "warm hit", "pool off, a script", "warm hit, a script");
+  text += fmt::format("|{:-<28}|{:->11}:|{:->11}:|{:->19}:|{:->19}:|\n", "", "", "", "", "");
   for (const char* stage : kStages)
     text += line(stage, cold, warm, stage);
   text += line("**in the service**", cold, warm, "total");
@@ -84,40 +89,67 @@ Json to_json(const Samples& samples) {
 
 }  // namespace
 
+namespace {
+
+/// The two skills, as requests to one of the services.
+struct Requests {
+  net::Request plain, scripted;
+};
+
+Requests requests_to(ServiceProcess& service) {
+  const fs::path plain = service.directory() / "hello", scripted = service.directory() / "scripted";
+  write_hello(plain);
+  write_skill(scripted, kGreetingScript);
+  return {service.path_request(plain), service.path_request(scripted)};
+}
+
+}  // namespace
+
 Figure measure_stages(Setup& setup) {
   ServiceProcess without(setup, 2, 100, {}, 0);
   ServiceProcess with(setup, 2, 100, {}, kPool);
-  const fs::path skill = without.directory() / "hello", same = with.directory() / "hello";
-  write_skill(skill, kGreetingScript);
-  write_skill(same, kGreetingScript);
-  const auto to_cold = without.path_request(skill), to_warm = with.path_request(same);
-  Samples cold, warm, uncounted;
+  const auto to_cold = requests_to(without), to_warm = requests_to(with);
+  Taken cold, warm, uncounted;
   const std::size_t wanted = setup.quick ? kQuickSamples : kSamples;
-  std::size_t taken = 0, tried = 0;
-  for (int i = 0; i < kWarmUp; ++i) {
-    take(without, to_cold, false, uncounted);
-    take(with, to_warm, true, uncounted);
-  }
-  while (taken < wanted) {
-    if (++tried > 2 * wanted) throw std::runtime_error("too few jobs meet a container that waits");
-    wait_for_pool(setup, with);
+  const auto fresh = [&](const net::Request& request, Samples& samples) {
     // What a job leaves to be done after its verdict must not slow the next one down.
     settle_idle(setup);
-    if (!take(without, to_cold, false, cold)) throw std::runtime_error("a container waited although the pool is off");
+    if (!take(without, request, false, samples))
+      throw std::runtime_error("a container waited although the pool is off");
+  };
+  const auto waiting = [&](const net::Request& request, Samples& samples) {
+    wait_for_pool(setup, with);
     settle_idle(setup);
-    if (take(with, to_warm, true, warm)) ++taken;
+    return take(with, request, true, samples);
+  };
+  for (int i = 0; i < kWarmUp; ++i) {
+    take(without, to_cold.scripted, false, uncounted.plain);
+    take(with, to_warm.scripted, true, uncounted.plain);
+  }
+  std::size_t taken = 0, tried = 0;
+  while (taken < wanted) {
+    if (++tried > 2 * wanted) throw std::runtime_error("too few jobs meet a container that waits");
+    fresh(to_cold.plain, cold.plain);
+    fresh(to_cold.scripted, cold.scripted);
+    const bool plain = waiting(to_warm.plain, warm.plain), scripted = waiting(to_warm.scripted, warm.scripted);
+    if (plain && scripted) ++taken;
   }
   without.process().end(SIGTERM);
   with.process().end(SIGTERM);
 
   Figure figure;
-  const double before = median(cold.at("client")), after = median(warm.at("client"));
+  const double before = median(cold.plain.at("client")), after = median(warm.plain.at("client"));
   figure.rows = {{"pool off: POST to verdict (median)", before, "ms", {}, {}},
+                 {"  of a skill with a script", median(cold.scripted.at("client")), "ms", {}, {}},
                  {"warm hit: POST to verdict (median)", after, "ms", {}, {}},
-                 {"  p99", summarize(warm.at("client")).p99, "ms", {}, {}},
-                 {"  against pool off", 100 * after / before, "%", {}, {}}};
+                 {"  p99", summarize(warm.plain.at("client")).p99, "ms", {}, {}},
+                 {"  against pool off", 100 * after / before, "%", {}, {}},
+                 {"  of a skill with a script", median(warm.scripted.at("client")), "ms", {}, {}}};
   figure.text = table(cold, warm);
-  figure.details = {{"poolOffMs", to_json(cold)}, {"warmHitMs", to_json(warm)}};
+  figure.details = {{"poolOffMs", to_json(cold.plain)},
+                    {"warmHitMs", to_json(warm.plain)},
+                    {"poolOffWithScriptMs", to_json(cold.scripted)},
+                    {"warmHitWithScriptMs", to_json(warm.scripted)}};
   return figure;
 }
 

@@ -66,7 +66,7 @@ auto running_containers(Setup& setup) {
 
 void occupy_workers(Setup& setup, ServiceProcess& service) {
   const fs::path sleeper = service.directory() / "sleeper";
-  write_skill(sleeper, "sleep 280");
+  write_hello(sleeper, "sleep 280");
   for (int i = 0; i < kRunning; ++i)
     service.submit(service.path_request(sleeper));
   const auto end = std::chrono::steady_clock::now() + kStartLimit;
@@ -99,7 +99,7 @@ Latencies take(Setup& setup) {
   const int samples = setup.quick ? kQuickSamples : kSamples;
   ServiceProcess service(setup, kRunning, kRunning + 2 * (samples + kWarmUp));
   const fs::path skill = service.directory() / "hello";
-  write_skill(skill, kGreetingScript);
+  write_hello(skill);
   const auto by_path = service.path_request(skill);
   const auto by_archive = ServiceProcess::archive_request(pack_tar_gz(skill));
   DurableFloor floor(service.directory() / "floor.log");

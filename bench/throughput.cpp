@@ -83,12 +83,12 @@ Json to_json(const Rates& rates) {
 Figure measure_throughput(Setup& setup) {
   ServiceProcess service(setup, 1, kQueue);
   // One job holds the only worker, so that everything else waits and the engine does nothing.
-  write_skill(service.directory() / "sleeper", "sleep 280");
+  write_hello(service.directory() / "sleeper", "sleep 280");
   service.submit(service.path_request(service.directory() / "sleeper"));
   const fs::path skill = service.directory() / "hello";
-  write_skill(skill, kGreetingScript);
+  write_hello(skill);
   const fs::path varied = service.directory() / "varied";
-  write_skill(varied, kGreetingScript);
+  write_hello(varied);
   write_text(varied / "number.txt", kMark);
   const std::string small = pack_tar(varied);
   if (small.size() < kPackageBytes) write_text(varied / "filler.txt", std::string(kPackageBytes - small.size(), 'x'));
