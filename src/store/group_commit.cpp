@@ -1,6 +1,7 @@
 #include "store/group_commit.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
@@ -56,14 +57,15 @@ Result<void> GroupCommit::write(Batch batch) {
   return write_apart(batch);
 }
 
-/// As if they were one change: a savepoint for each would copy every page that it touches. False when one of several
-/// failed, and all is as it was.
+/// As if they were one change: a savepoint for each would copy every page that it touches. A change that is refused
+/// before it wrote anything leaves nothing to undo. False when another one of several failed, and all is as it was.
 Result<bool> GroupCommit::write_together(Batch batch) {
   SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database_, "BEGIN IMMEDIATE"));
   for (const auto& pending : batch) {
+    const std::int64_t written = database_.total_changes();
     pending->result = apply(*pending);
     pending->applied = pending->result.has_value();
-    if (pending->applied) continue;
+    if (pending->applied || (is_refused(*pending) && database_.total_changes() == written)) continue;
     if (batch.size() == 1) return true;
     for (const auto& applied : batch)
       if (std::exchange(applied->applied, false) && applied->change.undo) applied->change.undo();
@@ -73,13 +75,18 @@ Result<bool> GroupCommit::write_together(Batch batch) {
   return true;
 }
 
+/// By us, not by SQLite, whose failures are an end of the transaction: a full disk can make it drop the whole of it.
+bool GroupCommit::is_refused(const Pending& pending) const {
+  return pending.result.error().code != Errc::unavailable && database_.in_transaction();
+}
+
 /// The others of the batch do not suffer from those that fail.
 Result<void> GroupCommit::write_apart(Batch batch) {
   SKILL_VERIFIER_TRY(Transaction transaction, Transaction::begin(database_, "BEGIN IMMEDIATE"));
   for (const auto& pending : batch) {
     pending->result = apply_apart(*pending);
     pending->applied = pending->result.has_value();
-    // A full disk can make SQLite drop the whole transaction: nobody's change is in it any more.
+    // Dropped as a whole: nobody's change is in it any more.
     if (!database_.in_transaction()) return pending->result ? database_.failure() : pending->result.error();
   }
   return finish(transaction, batch);

@@ -12,7 +12,8 @@ using core::awaitable;
 
 /// One change of the store. The functions run on the writer's thread and own what they use.
 struct Change {
-  /// A failure undoes this change alone. May be called again after `undo`, when another change of its company failed.
+  /// A failure undoes this change alone: what it did to rows is taken back. May be called again after `undo`, when
+  /// another change of its company wrote something and failed.
   std::function<Result<void>(Database&)> apply;
   /// After the commit is on disk: what may only then be thrown away.
   std::function<void()> committed;
@@ -46,6 +47,7 @@ class GroupCommit {
   void commit(Batch batch);
   Result<void> write(Batch batch);
   Result<bool> write_together(Batch batch);
+  bool is_refused(const Pending& pending) const;
   Result<void> write_apart(Batch batch);
   Result<void> finish(Transaction& transaction, Batch batch);
   Result<void> apply(Pending& pending);

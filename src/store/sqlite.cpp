@@ -108,6 +108,10 @@ std::int64_t Database::changes() const {
   return sqlite3_changes64(handle_.get());
 }
 
+std::int64_t Database::total_changes() const {
+  return sqlite3_total_changes64(handle_.get());
+}
+
 bool Database::in_transaction() const {
   return sqlite3_get_autocommit(handle_.get()) == 0;
 }

@@ -45,6 +45,9 @@ class Database {
   std::int64_t last_row() const;
   /// Rows that the last statement changed, without those of triggers and cascades.
   std::int64_t changes() const;
+  /// Rows that were changed since the connection was opened, also by triggers and cascades, and by what was rolled back
+  /// later. Statements that fail count nothing, and neither does what changes no rows (the schema, a vacuum).
+  std::int64_t total_changes() const;
   /// False also after a failure that made SQLite roll the transaction back by itself (disk full).
   bool in_transaction() const;
   Error failure() const;

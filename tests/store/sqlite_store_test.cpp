@@ -381,9 +381,15 @@ TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
     auto added = co_await store_->insert(make_job(id), pack);
     ++(added ? succeeded : failed);
   };
-  auto begin_none = [&]() -> awaitable<void> {
-    auto begun = co_await store_->begin("missing", at(2'000));
-    ++(begun ? succeeded : failed);
+  Job keyed = make_job();
+  keyed.idempotency = IdempotencyUse{"taken", "digest", at(100'000), ""};
+  ASSERT_TRUE(await(io_, store_->insert(keyed, make_pack(*store_))));
+  // Its row is written when the key turns out to be another's: the others are begun anew.
+  auto add_refused = [&]() -> awaitable<void> {
+    Job again = keyed;
+    again.id = core::new_job_id();
+    auto added = co_await store_->insert(again, make_pack(*store_));
+    ++(added ? succeeded : failed);
   };
   std::map<std::string, std::string> wanted;
   core::TaskGroup group(io_.get_executor());
@@ -392,7 +398,7 @@ TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
     const std::string& bytes = i % 3 == 0 ? small : i % 3 == 1 ? large : shared_bytes;
     wanted[id] = bytes;
     group.spawn("insert", add(id, i % 3 == 2 ? shared : PackFile(make_pack(*store_, bytes))));
-    group.spawn("begin", begin_none());
+    group.spawn("refused", add_refused());
   }
   ASSERT_TRUE(await(io_, group.wait(std::chrono::seconds(60))));
   EXPECT_EQ(succeeded, 21);
