@@ -104,7 +104,8 @@ bool TreeStamp::holds() const {
 
 TakenIn taken_in(JobRequest request, fs::path pack) {
   auto json = std::make_shared<const std::string>(package_json(request));
-  return {std::make_shared<const JobRequest>(std::move(request)), std::move(json), store::PackFile(std::move(pack))};
+  return {std::make_shared<const JobRequest>(std::move(request)), std::move(json),
+          store::PackFile{std::move(pack), std::nullopt}};
 }
 
 KnownPackages::Entry::~Entry() {
@@ -141,9 +142,7 @@ KnownPackages::EntryPtr KnownPackages::find(const std::string& key) {
 }
 
 TakenIn KnownPackages::take(const EntryPtr& entry) {
-  store::PackFile pack(entry->file);
-  pack.keeper = entry;
-  pack.sha256 = entry->sha256.value();
+  store::PackFile pack{entry->file, store::PackFile::Shared{entry, entry->sha256.value()}};
   return {entry->request, entry->json, std::move(pack)};
 }
 

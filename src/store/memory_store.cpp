@@ -68,7 +68,7 @@ class MemoryStore final : public JobStore {
     if (auto valid = check_job_id(job.id); !valid) co_return valid.error();
     if (sequences_.contains(job.id)) co_return job_exists(job.id);
     if (!key_is_free(job)) co_return key_used();
-    auto kept = pack.keeper ? files_.share(pack.file, job.id) : files_.adopt(pack.file, job.id);
+    auto kept = pack.shared ? files_.share(pack.file, job.id) : files_.adopt(pack.file, job.id);
     if (!kept) co_return kept.error();
     co_return add(as_inserted(std::move(job)));
   }

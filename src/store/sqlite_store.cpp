@@ -67,7 +67,7 @@ Result<std::string> read_pack(const fs::path& pack) {
 
 /// The row of the bytes that jobs share; written for the first of them.
 Result<std::int64_t> shared_pack(Database& database, const PackFile& pack) {
-  const auto digest = core::as_text(pack.sha256);
+  const auto digest = core::as_text(pack.shared->sha256);
   Query known(database, sql::kFindSharedPack);
   SKILL_VERIFIER_TRY(const bool found, known.bind_blob(digest).step());
   if (found) return known.integer(0);
@@ -79,7 +79,7 @@ Result<std::int64_t> shared_pack(Database& database, const PackFile& pack) {
 
 Result<void> insert_pack(Database& database, std::uint64_t sequence, const PackFile& pack) {
   const auto job = static_cast<std::int64_t>(sequence);
-  if (pack.keeper) {
+  if (pack.shared) {
     SKILL_VERIFIER_TRY(const std::int64_t shared, shared_pack(database, pack));
     Query row(database, sql::kSharePack);
     return row.bind(job).bind(shared).run();
@@ -233,10 +233,10 @@ class SqliteStore final : public JobStore {
       if (auto done = insert_job(database, *added); !done) return done;
       if (small)
         if (auto kept = insert_pack(database, added->sequence, *file); !kept) return kept;
-      return file->keeper ? files_.share(file->file, added->id) : files_.adopt(file->file, added->id);
+      return file->shared ? files_.share(file->file, added->id) : files_.adopt(file->file, added->id);
     };
     change.undo = [this, added, file] {
-      file->keeper ? files_.discard(added->id) : files_.give_back(file->file, added->id);
+      file->shared ? files_.discard(added->id) : files_.give_back(file->file, added->id);
     };
     change.adds_pack = !small;
     auto done = co_await write(std::move(change));

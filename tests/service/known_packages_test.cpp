@@ -123,8 +123,9 @@ TEST_F(KnownPackagesTest, GivesThePackAndTheRequestOfAKnownPackage) {
   EXPECT_EQ(taken.request->tree_digest, "a");
   EXPECT_EQ(*taken.json, package_json(*taken.request));
   EXPECT_EQ(fs::file_size(taken.pack.file), 10u);
-  EXPECT_TRUE(taken.pack.keeper);
-  EXPECT_EQ(taken.pack.sha256, core::sha256(core::as_bytes(std::string(10, 'x'))));
+  ASSERT_TRUE(taken.pack.shared);
+  EXPECT_EQ(taken.pack.shared->keeper, found);
+  EXPECT_EQ(taken.pack.shared->sha256, core::sha256(core::as_bytes(std::string(10, 'x'))));
   EXPECT_FALSE(known.find("b"));
 }
 

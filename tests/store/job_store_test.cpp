@@ -91,17 +91,9 @@ TEST_P(JobStoreContract, InsertMovesThePackOutOfTheSpool) {
   EXPECT_EQ(read_all(store_->pack_path(job->id)), "the very bytes");
 }
 
-/// A pack of many jobs.
-PackFile shared_pack(const JobStore& store, std::string_view text, std::shared_ptr<const void> keeper) {
-  PackFile pack(make_pack(store, text));
-  pack.keeper = std::move(keeper);
-  pack.sha256 = core::sha256(core::as_bytes(text));
-  return pack;
-}
-
 TEST_P(JobStoreContract, JobsShareAPackThatHasAKeeper) {
   const auto keeper = std::make_shared<int>();
-  const auto pack = shared_pack(*store_, "the very bytes", keeper);
+  const auto pack = make_shared_pack(*store_, "the very bytes", keeper);
   const auto first = await(io_, store_->insert(make_job(), pack)),
              second = await(io_, store_->insert(make_job(), pack));
   ASSERT_TRUE(first && second);
@@ -114,7 +106,7 @@ TEST_P(JobStoreContract, JobsShareAPackThatHasAKeeper) {
 }
 
 TEST_P(JobStoreContract, ARefusedJobLeavesASharedPackAlone) {
-  const auto pack = shared_pack(*store_, "bytes", std::make_shared<int>());
+  const auto pack = make_shared_pack(*store_, "bytes");
   const Job job = insert();
   const auto refused = await(io_, store_->insert(make_job(job.id), pack));
   ASSERT_FALSE(refused);

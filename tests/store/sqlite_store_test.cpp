@@ -188,9 +188,7 @@ TEST_F(SqliteStoreTest, ASharedPackIsStoredOnceAndOutlivesAnythingButItsJobs) {
   const std::string bytes(20'000, 'p');
   std::vector<std::string> ids;
   {
-    PackFile pack(make_pack(*store_, bytes));
-    pack.keeper = std::make_shared<int>();
-    pack.sha256 = core::sha256(core::as_bytes(bytes));
+    const PackFile pack = make_shared_pack(*store_, bytes);
     for (int i = 0; i < 3; ++i)
       ids.push_back(await(io_, store_->insert(make_job(), pack)).value().id);
   }
@@ -215,9 +213,7 @@ TEST_F(SqliteStoreTest, ASharedPackIsStoredOnceAndOutlivesAnythingButItsJobs) {
 
 TEST_F(SqliteStoreTest, ASharedPackThatIsLargeIsAFileAlone) {
   const std::string bytes(kLargePack, 'p');
-  PackFile pack(make_pack(*store_, bytes));
-  pack.keeper = std::make_shared<int>();
-  pack.sha256 = core::sha256(core::as_bytes(bytes));
+  const PackFile pack = make_shared_pack(*store_, bytes);
   const Job job = await(io_, store_->insert(make_job(), pack)).value();
   EXPECT_EQ(sql("SELECT count(*) FROM shared_packs"), "0 ");
   reopen();
@@ -374,9 +370,7 @@ TEST_F(SqliteStoreTest, OneFailingChangeDoesNotFailItsCompany) {
 TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
   int succeeded = 0, failed = 0;
   const std::string small = "a pack of its own", large(kLargePack, 'l'), shared_bytes(20'000, 's');
-  PackFile shared(make_pack(*store_, shared_bytes));
-  shared.keeper = std::make_shared<int>();
-  shared.sha256 = core::sha256(core::as_bytes(shared_bytes));
+  const PackFile shared = make_shared_pack(*store_, shared_bytes);
   auto add = [&](std::string id, PackFile pack) -> awaitable<void> {
     auto added = co_await store_->insert(make_job(id), pack);
     ++(added ? succeeded : failed);
@@ -397,7 +391,7 @@ TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
     const std::string id = core::new_job_id();
     const std::string& bytes = i % 3 == 0 ? small : i % 3 == 1 ? large : shared_bytes;
     wanted[id] = bytes;
-    group.spawn("insert", add(id, i % 3 == 2 ? shared : PackFile(make_pack(*store_, bytes))));
+    group.spawn("insert", add(id, i % 3 == 2 ? shared : PackFile{make_pack(*store_, bytes), std::nullopt}));
     group.spawn("refused", add_refused());
   }
   ASSERT_TRUE(await(io_, group.wait(std::chrono::seconds(60))));
@@ -409,15 +403,11 @@ TEST_F(SqliteStoreTest, PacksOfChangesInBadCompanyAreWhereTheyBelong) {
 }
 
 TEST_F(SqliteStoreTest, ASharedPackTakesThePlaceOfWhatWasLeftThere) {
-  PackFile pack(make_pack(*store_, "bytes"));
-  pack.keeper = std::make_shared<int>();
-  pack.sha256 = core::sha256(core::as_bytes("bytes"));
+  const PackFile pack = make_shared_pack(*store_, "bytes");
   const Job first = await(io_, store_->insert(make_job(), pack)).value();
   const std::string id = core::new_job_id();
   std::filesystem::create_hard_link(store_->pack_path(first.id), store_->pack_path(id));
-  PackFile other(make_pack(*store_, "others"));
-  other.keeper = std::make_shared<int>();
-  other.sha256 = core::sha256(core::as_bytes("others"));
+  const PackFile other = make_shared_pack(*store_, "others");
   ASSERT_TRUE(await(io_, store_->insert(make_job(id), other)));
   EXPECT_EQ(read_all(store_->pack_path(id)), "others");
   EXPECT_EQ(read_all(store_->pack_path(first.id)), "bytes");

@@ -8,9 +8,12 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
+#include "skill_verifier/core/sha2.hpp"
 #include "skill_verifier/store/job_store.hpp"
 #include "support/await.hpp"
 
@@ -80,6 +83,12 @@ inline std::filesystem::path make_pack(const JobStore& store, std::string_view t
   auto file = store.spool() / core::random_hex(8);
   write_all(file, text);
   return file;
+}
+
+/// A pack of many jobs.
+inline PackFile make_shared_pack(const JobStore& store, std::string_view text,
+                                 std::shared_ptr<const void> keeper = std::make_shared<int>()) {
+  return {make_pack(store, text), PackFile::Shared{std::move(keeper), core::sha256(core::as_bytes(text))}};
 }
 
 }  // namespace skill_verifier::store

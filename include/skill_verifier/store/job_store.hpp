@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "skill_verifier/core/async.hpp"
@@ -130,13 +131,15 @@ struct LogPiece {
 
 /// A package as the store gets it: a file on the file system of the spool, whole and never written again.
 struct PackFile {
-  PackFile(std::filesystem::path file) : file(std::move(file)) {}  // NOLINT(google-explicit-constructor)
+  /// What the file of many jobs has beside its bytes. It stays where it is for as long as somebody holds the keeper,
+  /// each job gets another name for it, and what has the same SHA-256 is stored once.
+  struct Shared {
+    std::shared_ptr<const void> keeper;
+    core::Digest256 sha256{};
+  };
 
   std::filesystem::path file;
-  /// Set: the file is that of many jobs. It stays where it is for as long as somebody holds this, each job gets another
-  /// name for it, and what has the same SHA-256 is stored once.
-  std::shared_ptr<const void> keeper;
-  core::Digest256 sha256{};  ///< of a file with a keeper
+  std::optional<Shared> shared;  ///< absent: it becomes one job's own
 };
 
 /// Durable record of jobs, their packages and their logs. Every call that changes something returns after the change
@@ -151,12 +154,16 @@ class JobStore {
   /// Directory for uploads in flight; on the same file system as the blobs. Emptied by `open`.
   virtual std::filesystem::path spool() const = 0;
 
-  /// Adds the job in state pending and makes `pack` the job's blob, durably: a file without a keeper is moved. Sets
+  /// Adds the job in state pending and makes `pack` the job's blob, durably: a file that is not shared is moved. Sets
   /// `sequence`, which is never used twice. `id` is opaque: 1 to 64 letters, digits, `-` and `_` (invalid_argument
   /// `job_id_invalid`); one that exists is conflict `job_exists`. An idempotency key that stands for
   /// another job and has not expired by `created_at` is conflict `idempotency_key_used`. When this fails, `pack` is
   /// where it was.
   virtual awaitable<Result<Job>> insert(Job job, PackFile pack) = 0;
+  /// The same with a pack that becomes this job's own.
+  awaitable<Result<Job>> insert(Job job, std::filesystem::path pack) {
+    return insert(std::move(job), PackFile{std::move(pack), std::nullopt});
+  }
   /// Adds a job that has its outcome from the start and never had a pack. Otherwise as `insert`.
   virtual awaitable<Result<Job>> insert_final(Job job, JobOutcome outcome) = 0;
   virtual awaitable<Result<Job>> find(std::string id) = 0;
