@@ -137,7 +137,9 @@ awaitable<Response> Api::guarded(Action action, std::string job_id, Request& req
   std::ranges::move(fields, std::back_inserter(response.headers));
   // A batch that was taken in has a record for each submission already.
   const bool audited = action == Action::submit_batch && response.status < 400;
-  if (!audited) co_await gate_.audit(request, operation, response, clock_.now());
+  if (audited) co_return response;
+  std::vector<Gate::Audited> one{{response.status, response.code, response.job}};
+  co_await gate_.audit(request, operation, std::move(one), clock_.now());
   co_return response;
 }
 

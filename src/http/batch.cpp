@@ -99,13 +99,11 @@ awaitable<Response> Api::submit_batch(Request& request) {
   bool done = false;
   while (!done)
     done = co_await group.wait(kLookAgain);
-  for (const auto& item : items) {
-    Response one;
-    one.status = item.job ? 202 : item.problem->status;
-    if (item.job) one.job = item.job->id;
-    if (!item.job) one.code = item.problem->code;
-    co_await gate_.audit(request, auth::Operation::submit, one, clock_.now());
-  }
+  std::vector<Gate::Audited> audited;
+  for (const auto& item : items)
+    audited.push_back(item.job ? Gate::Audited{202, {}, item.job->id}
+                               : Gate::Audited{item.problem->status, item.problem->code, {}});
+  co_await gate_.audit(request, auth::Operation::submit, std::move(audited), clock_.now());
   Response response = json_response(200, batch_json(items));
   const auto is_replayed = [](const BatchItem& item) { return item.job && item.job->replayed; };
   const auto is_other = [](const BatchItem& item) {

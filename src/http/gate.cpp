@@ -238,23 +238,26 @@ bool Gate::may_cancel(const auth::Caller& caller, const store::JobAccess& job) c
   return caller.may_cancel(job, anonymous == auth::Decision::allowed);
 }
 
-awaitable<void> Gate::audit(const Request& request, auth::Operation operation, const Response& response,
+awaitable<void> Gate::audit(const Request& request, auth::Operation operation, std::vector<Audited> all,
                             core::Time now) {
   const bool submits = operation == auth::Operation::submit, cancels = operation == auth::Operation::cancel;
   if (!options_.audit || (!submits && !cancels)) co_return;
-  auth::AuditRecord record;
-  record.time = now;
-  record.action = submits ? "job.submit" : "job.delete";
-  record.outcome = response.status < 400 ? "accepted" : response.status < 500 ? "refused" : "failed";
-  record.status = response.status;
-  record.code = response.code;
-  record.request_id = request.id;
-  record.key_id = request.caller.owner();
-  record.address = to_string(request.caller.address);
-  record.job_id = response.job;
+  std::vector<auth::AuditRecord> records;
+  for (Audited& one : all) {
+    auth::AuditRecord& record = records.emplace_back();
+    record.time = now;
+    record.action = submits ? "job.submit" : "job.delete";
+    record.outcome = one.status < 400 ? "accepted" : one.status < 500 ? "refused" : "failed";
+    record.status = one.status;
+    record.code = std::move(one.code);
+    record.request_id = request.id;
+    record.key_id = request.caller.owner();
+    record.address = to_string(request.caller.address);
+    record.job_id = std::move(one.job);
+  }
   // What was done is written down also when nobody waits for the answer any more.
   co_await core::shield_from_cancellation();
-  co_await options_.audit->record(std::move(record));
+  co_await options_.audit->record(std::move(records));
 }
 
 }  // namespace skill_verifier::http

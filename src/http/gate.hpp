@@ -43,8 +43,15 @@ class Gate {
   Recheck recheck(const Request& request, auth::Operation operation) const;
 
   bool may_cancel(const auth::Caller& caller, const store::JobAccess& job) const;
-  /// Writes down what became of a request that submits or removes; nothing for others, or without an audit log.
-  awaitable<void> audit(const Request& request, auth::Operation operation, const Response& response, core::Time now);
+  /// What became of one submission or removal.
+  struct Audited {
+    int status = 0;
+    std::string code;  ///< of a refusal
+    std::string job;   ///< empty: none
+  };
+  /// Writes down, all at once, what became of a request that submits or removes; nothing for others, or without an
+  /// audit log.
+  awaitable<void> audit(const Request& request, auth::Operation operation, std::vector<Audited> all, core::Time now);
 
  private:
   struct Admitted;

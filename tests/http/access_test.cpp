@@ -1,5 +1,13 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
 
 #include "http/access_fixture.hpp"
 #include "http/router.hpp"
@@ -345,6 +353,73 @@ TEST_F(AccessTest, EachOfABatchCountsAndIsWrittenDown) {
     for (const auto& received : backend.received)
       EXPECT_EQ(received.submission.owner, id_of(key));
   });
+}
+
+/// An audit log that takes nothing until it is read, so that records have to wait for each other.
+class FullPipe {
+ public:
+  explicit FullPipe(const std::filesystem::path& file) {
+    EXPECT_EQ(::mkfifo(file.c_str(), 0600), 0);
+    reader_ = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int filler = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    while (::write(filler, " ", 1) == 1)
+      continue;
+    ::close(filler);
+  }
+  FullPipe(const FullPipe&) = delete;
+  FullPipe& operator=(const FullPipe&) = delete;
+  ~FullPipe() { ::close(reader_); }
+
+  /// As many as there must be; fewer when nothing comes for half a minute.
+  std::vector<json> read(std::size_t lines) {
+    std::string text;
+    std::array<char, 4096> piece{};
+    pollfd ready{reader_, POLLIN, 0};
+    while (static_cast<std::size_t>(std::ranges::count(text, '\n')) < lines && ::poll(&ready, 1, 30'000) == 1) {
+      const ssize_t count = ::read(reader_, piece.data(), piece.size());
+      if (count <= 0) break;
+      text.append(piece.data(), static_cast<std::size_t>(count));
+    }
+    std::istringstream in(text);
+    std::vector<json> all;
+    for (std::string line; std::getline(in, line);)
+      all.push_back(json::parse(line));
+    return all;
+  }
+
+ private:
+  int reader_ = -1;
+};
+
+TEST_F(AccessTest, ABatchIsWrittenDownInOneGo) {
+  FullPipe pipe(directory_ / "pipe");
+  audit_ = std::move(*auth::AuditLog::open(directory_ / "pipe", auth::AuditSync::kernel));
+  options_.audit = audit_.get();
+  options_.address = "127.0.0.1";
+  start();
+  std::vector<std::unique_ptr<Client>> clients;
+  std::size_t received = 0;
+  const auto send = [&](const std::string& id, const std::string& path, std::size_t skills, const std::string& body) {
+    clients.push_back(std::make_unique<Client>(port()));
+    clients.back()->send(
+        request_text("POST", path, "Content-Type: application/json\r\nX-Request-Id: " + id + "\r\n", body));
+    received += skills;
+    server_->until([received](FakeBackend& backend) { return backend.received.size() == received; });
+  };
+  send("first", "/verify", 1, R"({"skillPath":"a"})");
+  send("batch", "/verify/batch", 3, R"({"submissions":[{"skillPath":"a"},{"skillPath":"b"},{"skillPath":"c"}]})");
+  for (int i = 0; i < 5; ++i)
+    send("other", "/verify", 1, R"({"skillPath":"a"})");
+  std::vector<std::string> ids;
+  for (const json& line : pipe.read(9))
+    ids.push_back(line["requestId"]);
+  ASSERT_EQ(ids.size(), 9u);
+  const auto of_batch = std::ranges::find(ids, "batch");
+  ASSERT_LE(of_batch - ids.begin(), 6);
+  EXPECT_EQ(std::vector<std::string>(of_batch, of_batch + 3), std::vector<std::string>(3, "batch"))
+      << "nobody's record came between";
+  for (const auto& client : clients)
+    EXPECT_LT(client->read().status, 300);
 }
 
 TEST_F(AccessTest, AnIdempotencyKeyIsOneForEachClient) {
