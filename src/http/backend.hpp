@@ -13,6 +13,7 @@ using core::awaitable;
 
 /// What the routes need of service::Service, call by call; promises and errors are those of its members.
 struct Backend {
+  std::function<Result<void>(const service::Submission&)> check_room;
   std::function<awaitable<Result<store::Job>>(service::Submission)> submit;
   std::function<awaitable<Result<store::Job>>(std::string)> find;
   std::function<awaitable<Result<store::Job>>(std::string, core::Duration)> wait;

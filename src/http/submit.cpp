@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "http/answer.hpp"
 #include "http/api.hpp"
@@ -54,8 +55,11 @@ Result<SubmissionForm> merge(SubmissionForm query, SubmissionForm body) {
 /// Where the parts of a form go as they arrive: one file and a few short texts.
 class FormReceiver {
  public:
-  FormReceiver(core::WorkPool& pool, std::filesystem::path spool, SubmissionForm form)
-      : pool_(pool), spool_(std::move(spool)), form_(std::move(form)) {}
+  /// Asked before the file is taken, with the members that came before it.
+  using CheckRoom = std::function<Result<void>(const SubmissionForm&)>;
+
+  FormReceiver(core::WorkPool& pool, std::filesystem::path spool, SubmissionForm form, CheckRoom check_room)
+      : pool_(pool), spool_(std::move(spool)), form_(std::move(form)), check_room_(std::move(check_room)) {}
 
   awaitable<Result<void>> handle(MultipartEvent event) {
     switch (event.kind) {
@@ -91,6 +95,7 @@ class FormReceiver {
                       "send it as: curl -F skill=@my-skill.tar.gz");
     if (name_ != kArchiveField) co_return Result<void>();
     if (file_) co_return Error(Errc::invalid_argument, "member_duplicate", "skill is given twice");
+    if (auto room = check_room_(form_); !room) co_return room;
     filename_ = archive_name(part.filename ? *part.filename : form_.filename.value_or(""));
     file_.emplace(pool_, spool_);
     co_return Result<void>();
@@ -113,6 +118,7 @@ class FormReceiver {
   core::WorkPool& pool_;
   std::filesystem::path spool_;
   SubmissionForm form_;
+  CheckRoom check_room_;
   std::string name_;
   std::string text_;
   std::string filename_;
@@ -196,6 +202,12 @@ awaitable<Result<std::string>> Api::read_text(Request& request, std::uint64_t li
   }
 }
 
+Result<void> Api::check_room(const SubmissionForm& form, const Request& request) const {
+  auto known = to_submission(form, request);
+  if (request.head.has_field("Idempotency-Key")) known.idempotency_key.emplace(request.head.field("Idempotency-Key"));
+  return backend_.check_room(known);
+}
+
 awaitable<Response> Api::submit_once(Request& request, std::optional<std::string> key, KeyInFlight* in_flight) {
   const auto refused = [&request](const Error& error) {
     return problem_response(submit_problem(error), request.head.path, request.id);
@@ -208,6 +220,7 @@ awaitable<Response> Api::submit_once(Request& request, std::optional<std::string
   if (!request.head.has_body()) co_return refused(no_skill());
   auto form = parse_query_form(request.head.query);
   if (!form) co_return refused(form.error());
+  if (const auto room = check_room(*form, request); !room) co_return refused(room.error());
 
   // Until the job holds the package: between the last byte and the queue archive and package lie in the spool too.
   std::optional<ByteBudget::Reservation> held;
@@ -270,7 +283,8 @@ awaitable<Result<service::Submission>> Api::receive_form(Request& request, std::
   const auto boundary = multipart_boundary(content_type);
   if (!boundary) co_return boundary.error();
   MultipartParser parser(*boundary);
-  FormReceiver receiver(pool_, spool_, std::move(form));
+  const auto room_for = [this, &request](const SubmissionForm& known) { return check_room(known, request); };
+  FormReceiver receiver(pool_, spool_, std::move(form), room_for);
   SKILL_VERIFIER_CO_TRY_VOID(co_await receive_parts(
       request, parser, held, [&receiver](MultipartEvent event) { return receiver.handle(std::move(event)); }));
   co_return co_await receiver.finish(request);

@@ -51,6 +51,9 @@ struct Service::Impl {
     return made;
   }
   core::awaitable<Result<store::Job>> accept(std::string id, Submission submission, std::filesystem::path pack);
+  /// Whether an earlier verdict may answer it.
+  bool may_be_repeated(const Submission& submission) const;
+  Result<void> check_room(const std::string& lane) const;
   Result<void> take_place(const std::string& lane, std::optional<Scheduler::Place>& place);
   core::awaitable<Result<TakenIn>> read(Submission submission, std::filesystem::path pack);
   core::awaitable<Result<std::optional<store::Job>>> replay(store::IdempotencyUse use);

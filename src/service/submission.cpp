@@ -62,7 +62,11 @@ awaitable<Result<store::Job>> Service::submit(Submission submission) {
   co_return job;
 }
 
-Result<void> Service::Impl::take_place(const std::string& lane, std::optional<Scheduler::Place>& place) {
+bool Service::Impl::may_be_repeated(const Submission& submission) const {
+  return options.cache && !submission.fresh && !submission.nonce;
+}
+
+Result<void> Service::Impl::check_room(const std::string& lane) const {
   if (!scheduler.has_room())
     return Error{Errc::overloaded, "queue_full", fmt::format("{} jobs wait already, which is the limit", options.queue),
                  "try again later"};
@@ -70,8 +74,20 @@ Result<void> Service::Impl::take_place(const std::string& lane, std::optional<Sc
     return Error{Errc::overloaded, "client_queue_full",
                  fmt::format("{} jobs of this client wait already, which is its share", options.queue_per_client),
                  "wait for some of them, then try again"};
+  return {};
+}
+
+Result<void> Service::Impl::take_place(const std::string& lane, std::optional<Scheduler::Place>& place) {
+  if (auto room = check_room(lane); !room) return room;
   place.emplace(scheduler, lane);
   return {};
+}
+
+Result<void> Service::check_room(const Submission& submission) {
+  if (submission.idempotency_key || impl_->may_be_repeated(submission)) return {};
+  auto room = impl_->check_room(Scheduler::lane_of(submission.owner, submission.client));
+  if (!room) impl_->metrics.refused();
+  return room;
 }
 
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
@@ -88,7 +104,7 @@ awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission s
     SKILL_VERIFIER_CO_TRY(auto known, co_await replay(*use));
     if (known) co_return std::move(*known);
   }
-  const bool repeats = options.cache && !submission.fresh && !submission.nonce;
+  const bool repeats = may_be_repeated(submission);
   std::optional<Scheduler::Place> place;
   // An earlier verdict needs no place; whether there is one is known once the package was read.
   if (auto got = take_place(lane, place); !got && !repeats) co_return got.error();

@@ -314,6 +314,40 @@ TEST_F(Submit, RefusesMoreUploadsThanTheLimit) {
   EXPECT_NE(answer.header("Retry-After"), "");
 }
 
+TEST_F(Submit, AsksForNoBodyThatAFullQueueCannotTake) {
+  const Error full(Errc::overloaded, "queue_full", "1000 jobs wait already, which is the limit", "try again later");
+  server.run([&](FakeBackend& backend) { backend.room_error = full; });
+  for (const std::string query : {"?fresh=1", "?nonce=n"})
+    for (const std::string type : {"application/zip", "multipart/form-data; boundary=B", "application/json"}) {
+      Client client(server.port());
+      const Answer answer = client.exchange("POST /verify" + query + " HTTP/1.1\r\nHost: a\r\nContent-Type: " + type +
+                                            "\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n");
+      expect_problem(answer, 503, "queue_full");
+      EXPECT_EQ(answer.header("Retry-After"), "10") << type;
+    }
+  EXPECT_EQ(count(), 0u);
+  EXPECT_TRUE(server.spool_files().empty());
+}
+
+TEST_F(Submit, TakesNoFileOfAFormWhoseMembersAskForAPlaceThatIsNotThere) {
+  server.run([](FakeBackend& backend) { backend.room_error = Error(Errc::overloaded, "queue_full", "full"); });
+  Client client(server.port());
+  client.send(
+      "POST /verify HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+      "Content-Length: 1000000\r\n\r\n" +
+      part("name=fresh", "true") + "--B\r\nContent-Disposition: form-data; name=skill; filename=a.zip\r\n\r\n");
+  const Answer answer = client.read();
+  expect_problem(answer, 503, "queue_full");
+  EXPECT_EQ(answer.header("Retry-After"), "10");
+}
+
+TEST_F(Submit, ReadsWhatAFullQueueMayAnswerAllTheSame) {
+  server.run([](FakeBackend& backend) { backend.room_error = Error(Errc::overloaded, "queue_full", "full"); });
+  expect_accepted(post("/verify", "Content-Type: application/zip\r\n", "abc"));
+  expect_accepted(post("/verify?fresh=1", "Content-Type: application/zip\r\nIdempotency-Key: k\r\n", "abc"));
+  expect_accepted(post_form(part("name=skill; filename=a.zip", "abc") + "--B--\r\n"));
+}
+
 TEST_F(Submit, TurnsABugIntoA500) {
   server.run([](FakeBackend& backend) { backend.throws = true; });
   expect_problem(post_json(R"({"skillPath":"a"})"), 500, "internal");

@@ -81,6 +81,10 @@ http::Backend FakeBackend::calls() {
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
+  calls.check_room = [this](const service::Submission& submission) {
+    const bool may_be_known = submission.idempotency_key || (!submission.fresh && !submission.nonce);
+    return room_error && !may_be_known ? Result<void>(*room_error) : Result<void>();
+  };
   calls.pack_bytes = [this] { return pack_bytes; };
   calls.write_metrics = [](core::MetricsText&) {};
   calls.engine_away = [this] { return health.engine_error.has_value(); };

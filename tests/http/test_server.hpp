@@ -37,9 +37,11 @@ class FakeBackend {
   store::DeliveryFilter delivery_filter;    ///< of that list's last call
   std::vector<std::string> redelivered;
   std::vector<std::optional<std::string>> nonces;  ///< of the calls of attestation
-  bool throws = false;                             ///< every call does
-  bool holds_submits = false;                      ///< until it is false again and changed() was called
-  bool keep_archives = true;                       ///< read their bytes, not only their size
+  /// What check_room ends with for whatever no earlier verdict may answer.
+  std::optional<Error> room_error;
+  bool throws = false;         ///< every call does
+  bool holds_submits = false;  ///< until it is false again and changed() was called
+  bool keep_archives = true;   ///< read their bytes, not only their size
   std::optional<attest::Appraisal> appraisal;
   std::optional<std::string> sarif;  ///< given with the job's id behind it
   std::map<std::string, service::JobTiming> timings;

@@ -51,11 +51,15 @@ class ClientLifeTest : public ServiceTest {
     made.idempotency_key = std::move(key);
     return made;
   }
+  bool has_room(const Submission& submission) { return service_->check_room(submission).has_value(); }
   /// Where there is no place. `ran` is the newest verdict, and what the key `k` stands for.
   void expect_only_known(const std::string& ran, const std::string& code) {
     EXPECT_EQ(accepted(of_somebody(false)).original, ran);
     EXPECT_EQ(accepted(of_somebody(true, "k")).id, ran);
     EXPECT_EQ(refused(of_somebody(true)).id, code);
+    EXPECT_EQ(service_->check_room(of_somebody(true)).error().id, code);
+    EXPECT_TRUE(has_room(of_somebody(false))) << "an earlier verdict may do";
+    EXPECT_TRUE(has_room(of_somebody(true, "k"))) << "its job may be there";
     path_ = make_skill("test_command: echo other\n");
     EXPECT_EQ(refused(of_somebody(false)).id, code) << "after a look for an earlier verdict";
     EXPECT_TRUE(spool_is_empty());

@@ -194,8 +194,13 @@ TEST_F(SubmitTest, RefusesWhenTheQueueIsFull) {
   EXPECT_EQ(full.id, "queue_full");
   EXPECT_EQ(full.code, Errc::overloaded);
   EXPECT_TRUE(spool_is_empty());
+  const auto early = service_->check_room(Submission{});
+  ASSERT_FALSE(early) << "without a cache nothing else could help";
+  EXPECT_EQ(early.error().id, full.id);
+  EXPECT_EQ(early.error().message, full.message);
   sandbox_.release();
   wait(second.id);
+  EXPECT_TRUE(service_->check_room(Submission{}));
   submit();
 }
 

@@ -162,6 +162,10 @@ class Service {
   /// With an idempotency key that stands for a job of the same request already, that job (`replayed`); of another one:
   /// rejected `idempotency_key_reused`. Where an earlier verdict will do, the job is completed (`original` is whose).
   awaitable<Result<store::Job>> submit(Submission submission);
+  /// Before the package is there: what submit would end with for want of a place, whatever the package turns out to be.
+  /// Nothing where an idempotency key or an earlier verdict may make a place needless. Errors: overloaded `queue_full`
+  /// / `client_queue_full`, counted as refused submissions.
+  Result<void> check_room(const Submission& submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// Who may see the job. The cost does not depend on whether there is one.
   awaitable<Result<store::JobAccess>> access(std::string id);
