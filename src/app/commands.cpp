@@ -53,24 +53,35 @@ Result<std::vector<Setting>> load_settings(const ConfigSource& source) {
   return settings;
 }
 
-static Result<Config> configured(const std::vector<Setting>& settings, bool reads_keys) {
+/// Reads the keys where somebody asks for them.
+static Result<Config> configured(const std::vector<Setting>& settings, std::vector<store::KeyRow>* keys) {
   Config config = default_config();
   std::vector<std::string> faults = environment_faults(environ);
   if (auto applied = apply_settings(config, settings); !applied) faults.push_back(applied.error().message);
   if (auto checked = check_config(config); !checked) faults.push_back(checked.error().message);
-  if (reads_keys)
-    if (const auto keys = configured_keys(config); !keys) faults.push_back(keys.error().message);
+  if (keys) {
+    auto read = configured_keys(config);
+    if (read)
+      *keys = std::move(*read);
+    else
+      faults.push_back(read.error().message);
+  }
   SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   config.server.version = program_version();
   return config;
 }
 
 Result<Config> configure(const std::vector<Setting>& settings) {
-  return configured(settings, false);
+  return configured(settings, nullptr);
 }
 
 Result<Config> configure_service(const std::vector<Setting>& settings) {
-  return configured(settings, true);
+  std::vector<store::KeyRow> keys;
+  return configured(settings, &keys);
+}
+
+Result<Config> configure_service(const std::vector<Setting>& settings, std::vector<store::KeyRow>& keys) {
+  return configured(settings, &keys);
 }
 
 Result<Config> load_config(const ConfigSource& source) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/config.hpp"
+#include "skill_verifier/store/key_store.hpp"
 
 namespace skill_verifier::app {
 
@@ -32,6 +33,8 @@ Result<std::vector<Setting>> load_settings(const ConfigSource& source);
 Result<Config> configure(const std::vector<Setting>& settings);
 /// The same for a program that serves, which needs the files that keys.configured names, too.
 Result<Config> configure_service(const std::vector<Setting>& settings);
+/// Gives the keys that were made from those files, which are read once.
+Result<Config> configure_service(const std::vector<Setting>& settings, std::vector<store::KeyRow>& keys);
 
 int serve_command(const ConfigSource& source, bool check_only);
 

@@ -36,14 +36,17 @@ const std::set<std::string, std::less<>>& reloadable_keys() {
   return keys;
 }
 
-Result<Reload> Reloader::read() {
+Result<Reload> Reloader::read() const {
   SKILL_VERIFIER_TRY(const std::vector<Setting> settings, load_settings(source_));
   // Everything is looked at as at a start: a file that would not start a program does not change a running one.
-  if (auto whole = configure_service(settings); !whole) return whole.error();
-  return compare(settings);
+  std::vector<store::KeyRow> keys;
+  if (auto whole = configure_service(settings, keys); !whole) return whole.error();
+  SKILL_VERIFIER_TRY(Reload reload, compare(settings));
+  reload.keys = std::move(keys);
+  return reload;
 }
 
-Result<Reload> Reloader::compare(const std::vector<Setting>& settings) {
+Result<Reload> Reloader::compare(const std::vector<Setting>& settings) const {
   const Values before = by_key(running_), now = by_key(settings);
   Reload reload;
   std::set<std::string> keys;
@@ -51,17 +54,15 @@ Result<Reload> Reloader::compare(const std::vector<Setting>& settings) {
     keys.insert(key);
   for (const auto& [key, value] : now)
     keys.insert(key);
-  std::vector<Setting> effective;
   for (const std::string& key : keys) {
     const bool reloadable = reloadable_keys().contains(key);
     const auto& chosen = reloadable ? now : before;
     if (const auto found = chosen.find(key); found != chosen.end())
-      effective.insert(effective.end(), found->second.begin(), found->second.end());
+      reload.settings.insert(reload.settings.end(), found->second.begin(), found->second.end());
     if (!same(before, now, key)) (reloadable ? reload.applied : reload.needs_restart).push_back(key);
   }
   reload.config = default_config();
-  SKILL_VERIFIER_TRY_VOID(apply_settings(reload.config, effective));
-  running_ = std::move(effective);
+  SKILL_VERIFIER_TRY_VOID(apply_settings(reload.config, reload.settings));
   return reload;
 }
 

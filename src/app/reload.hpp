@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "app/commands.hpp"
@@ -15,6 +16,8 @@ struct Reload {
   /// What runs from now on: the configuration of the start with every key that can change in a running program as it is
   /// now.
   Config config;
+  std::vector<store::KeyRow> keys;         ///< that `config` makes; Reloader::compare leaves them out
+  std::vector<Setting> settings;           ///< that `config` was made from
   std::vector<std::string> applied;        ///< changed keys that are in `config`
   std::vector<std::string> needs_restart;  ///< changed keys that are not
 };
@@ -23,17 +26,18 @@ struct Reload {
 /// config_keys().
 const std::set<std::string, std::less<>>& reloadable_keys();
 
-/// The configuration as it is now beside the one the program was started with. Errors: those of load_config, and then
-/// nothing has changed.
+/// The configuration as it is now beside the one that is running. Errors: those of configure_service.
 class Reloader {
  public:
   /// The settings that the running configuration was made from.
   Reloader(ConfigSource source, std::vector<Setting> settings)
       : source_(std::move(source)), running_(std::move(settings)) {}
-  /// Reads file, environment and flags again.
-  Result<Reload> read();
-  /// The same from settings that were read already.
-  Result<Reload> compare(const std::vector<Setting>& settings);
+  /// Reads file, environment and flags again, and the files that they name. Blocking.
+  Result<Reload> read() const;
+  /// The same from settings that were read already, without files.
+  Result<Reload> compare(const std::vector<Setting>& settings) const;
+  /// From now on that is what is running.
+  void took_on(Reload& reload) { running_ = std::move(reload.settings); }
 
  private:
   ConfigSource source_;

@@ -47,23 +47,29 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// Files may lie on a slow disk, or on another machine: nobody who is being served waits for them.
+core::awaitable<Result<Reload>> read_anew(Running& running) {
+  auto read = [reloader = running.reloader] { return reloader.read(); };
+  co_return co_await core::run_on(running.wiring.pool, std::move(read));
+}
+
 core::awaitable<void> reload(Running& running) {
   running.manager.reloading();
-  auto read = running.reloader.read();
+  auto read = co_await read_anew(running);
   running.reloads.tried(read.has_value(), running.wiring.clock.now());
   if (!read) {
     log::error("configuration not reloaded", {{"code", read.error().id}, {"message", read.error().message}});
     running.manager.ready("serving; the last reload was refused");
     co_return;
   }
+  running.reloader.took_on(*read);
   const Config& config = read->config;
   // What was done is said also where the level, old or new, would hide it.
   log::configure(std::min(config.log_level, log::Level::info), config.log_format);
   running.server.reconfigure(config.server);
   running.wiring.service->reconfigure(config.service);
   running.wiring.sandbox->resize_pools(config.sandbox.pool);
-  for (const auto& hook : running.wiring.on_reload)
-    hook(config);
+  co_await app::reload(running.wiring, std::move(read->keys));
   const auto certificate = co_await running.server.reload();
   if (!certificate)
     log::error("certificate not reloaded",

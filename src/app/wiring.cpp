@@ -67,40 +67,39 @@ void make_appraiser(Wiring& wiring, const Config& config) {
       std::make_unique<attest::Appraiser>(wiring.pool, wiring.clock, *wiring.collateral, !config.pccs.empty());
 }
 
-void write_key_change(Wiring& wiring, const std::string& action, const store::KeyRow& key, std::string detail) {
-  if (!wiring.audit) return;
+auth::AuditRecord key_change(core::Time now, std::string action, const store::KeyRow& key, std::string detail) {
   auth::AuditRecord record;
-  record.time = wiring.clock.now();
-  record.action = action;
+  record.time = now;
+  record.action = std::move(action);
   record.outcome = "accepted";
   record.key_id = key.id;
   record.detail = std::move(detail);
-  if (const auto written = wiring.audit->write(record); !written)
-    log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
+  return record;
 }
 
-/// The keys that the configuration makes from now on; what is another one than before is written down.
-void configure_keys(Wiring& wiring, std::vector<store::KeyRow> keys) {
+/// The keys that the configuration makes from now on. Gives what has to be written down: which are others than before.
+std::vector<auth::AuditRecord> configure_keys(Wiring& wiring, std::vector<store::KeyRow> keys) {
   wiring.keys->configure(keys);
+  std::vector<auth::AuditRecord> changes;
+  const core::Time now = wiring.clock.now();
   const auto contains = [](const auto& rows, const auto& row) { return std::ranges::find(rows, row) != rows.end(); };
   const auto has_id = [](const auto& rows, const std::string& id) {
     return std::ranges::any_of(rows, [&id](const auto& row) { return row.id == id; });
   };
   for (const auto& key : wiring.configured_keys)
-    if (!has_id(keys, key.id)) write_key_change(wiring, "key.revoke", key, "gone from the configuration");
+    if (!has_id(keys, key.id)) changes.push_back(key_change(now, "key.revoke", key, "gone from the configuration"));
   for (const auto& key : keys)
     if (!contains(wiring.configured_keys, key))
-      write_key_change(wiring, "key.configure", key, "scopes " + key.scopes + ", name " + key.name);
+      changes.push_back(key_change(now, "key.configure", key, "scopes " + key.scopes + ", name " + key.name));
   if (!keys.empty()) log::info("API keys configured", {{"keys", keys.size()}});
   wiring.configured_keys = std::move(keys);
+  return changes;
 }
 
-void reload_keys(Wiring& wiring, const Config& config) {
-  auto keys = configured_keys(config);
-  if (keys)
-    configure_keys(wiring, std::move(*keys));
-  else
-    log::error("API keys not reloaded", {{"message", keys.error().message}});
+void write_now(auth::AuditLog& audit, const std::vector<auth::AuditRecord>& records) {
+  for (const auth::AuditRecord& record : records)
+    if (const auto written = audit.write(record); !written)
+      log::error("audit record lost", {{"message", written.error().message}, {"record", to_line(record)}});
 }
 
 /// A line for each job: whoever looks for one finds it by its id, however it went.
@@ -133,7 +132,8 @@ Result<void> make_access(Wiring& wiring, Config& config) {
   SKILL_VERIFIER_TRY(wiring.audit, open_audit_log(config));
   if (wiring.audit) config.service.on_removed = audit_removals(*wiring.audit, wiring.clock);
   SKILL_VERIFIER_TRY(auto configured, configured_keys(config));
-  configure_keys(wiring, std::move(configured));
+  const auto changes = configure_keys(wiring, std::move(configured));
+  if (wiring.audit) write_now(*wiring.audit, changes);
   return {};
 }
 
@@ -180,13 +180,17 @@ Result<std::unique_ptr<Wiring>> wire(Config config) {
   wiring->service = std::make_unique<service::Service>(wiring->io.get_executor(), wiring->pool, wiring->clock,
                                                        *wiring->store, *wiring->sandbox, wiring->quoter.get(),
                                                        std::move(config.service), wiring->appraiser.get());
-  if (wiring->audit)
-    wiring->on_reload.emplace_back([&audit = *wiring->audit](const Config&) {
-      if (const auto reopened = audit.reopen(); !reopened)
-        log::error("audit log not opened anew", {{"code", reopened.error().id}, {"message", reopened.error().message}});
-    });
-  wiring->on_reload.emplace_back([&all = *wiring](const Config& now) { reload_keys(all, now); });
   return wiring;
+}
+
+core::awaitable<void> reload(Wiring& wiring, std::vector<store::KeyRow> keys) {
+  auto changes = configure_keys(wiring, std::move(keys));
+  if (!wiring.audit) co_return;
+  auto reopen = [&audit = *wiring.audit] { return audit.reopen(); };
+  const auto reopened = co_await core::run_on(wiring.pool, std::move(reopen));
+  if (!reopened)
+    log::error("audit log not opened anew", {{"code", reopened.error().id}, {"message", reopened.error().message}});
+  if (!changes.empty()) co_await wiring.audit->record(std::move(changes));
 }
 
 void write_metrics(const Wiring& wiring, core::MetricsText& out) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,8 +25,6 @@ struct Wiring {
   std::unique_ptr<attest::CollateralCache> collateral;
   std::unique_ptr<attest::Appraiser> appraiser;  ///< null: nothing is quoted, or collateral is off
   std::unique_ptr<service::Service> service;
-  /// Called at SIGHUP with what is in force from then on: for files that are opened anew.
-  std::vector<std::function<void(const Config&)>> on_reload;
 };
 
 /// Opens the store and builds the rest. Fills what only the running program knows (verifier name and digest, instance).
@@ -39,6 +36,10 @@ void write_metrics(const Wiring& wiring, core::MetricsText& out);
 
 /// Null when the configuration says so. Errors: unavailable `audit_failed`.
 Result<std::unique_ptr<auth::AuditLog>> open_audit_log(const Config& config);
+
+/// At SIGHUP: takes on the keys that the configuration makes now, opens the audit log anew, and writes down which keys
+/// are new, other or gone.
+core::awaitable<void> reload(Wiring& wiring, std::vector<store::KeyRow> keys);
 
 /// Checks the engine, removes leftovers, starts the workers. After a failure only `stop` may follow.
 core::awaitable<Result<void>> start(Wiring& wiring);

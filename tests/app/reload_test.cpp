@@ -39,8 +39,9 @@ TEST(Reload, SaysForEachChangedKeyWhetherItWasApplied) {
 TEST(Reload, NamesAKeyThatNeedsARestartEveryTime) {
   Reloader reloader({}, settings("data_dir: a\n"));
   for (int i = 0; i < 2; ++i) {
-    const auto reload = reloader.compare(settings("data_dir: b\nworkers: 3\n"));
+    auto reload = reloader.compare(settings("data_dir: b\nworkers: 3\n"));
     ASSERT_TRUE(reload);
+    reloader.took_on(*reload);
     EXPECT_EQ(reload->needs_restart, (Names{"data_dir"}));
     EXPECT_EQ(reload->applied, i == 0 ? Names{"workers"} : Names{}) << "what is in force is no change";
   }
@@ -52,6 +53,18 @@ TEST(Reload, ABadFileChangesNothing) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().id, "config_invalid");
   const auto reload = reloader.compare(settings("workers: 2\n"));
+  ASSERT_TRUE(reload);
+  EXPECT_EQ(reload->applied, Names{});
+}
+
+TEST(Reload, WhatWasReadIsNotRunningUntilItIsTakenOn) {
+  Reloader reloader({}, settings("workers: 2\n"));
+  ASSERT_TRUE(reloader.compare(settings("workers: 3\n")));
+  auto again = reloader.compare(settings("workers: 3\n"));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->applied, Names{"workers"}) << "somebody had a reason not to";
+  reloader.took_on(*again);
+  const auto reload = reloader.compare(settings("workers: 3\n"));
   ASSERT_TRUE(reload);
   EXPECT_EQ(reload->applied, Names{});
 }
@@ -89,6 +102,8 @@ TEST_F(KeyFile, ThatIsGoneRefusesTheWholeReload) {
   const auto reload = reloader.read();
   ASSERT_TRUE(reload) << reload.error().message;
   EXPECT_EQ(reload->applied, Names{"workers"}) << "nothing of it was in force";
+  ASSERT_EQ(reload->keys.size(), 1u);
+  EXPECT_EQ(reload->keys[0].id, "0123456789abcdef");
 }
 
 TEST_F(KeyFile, IsReadOnlyByAProgramThatServes) {

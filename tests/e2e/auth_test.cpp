@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -181,6 +184,29 @@ TEST_F(Keys, AreMadeByTheConfigurationAndReplacedBySighup) {
     if (record["action"] == "key.configure") changes.push_back(record["keyId"]);
   }
   EXPECT_THAT(changes, testing::ElementsAre(id_of(first), id_of(hashed), id_of(first)));
+}
+
+TEST_F(Keys, InASlowFileHoldNobodyUp) {
+  const TempDir secrets;
+  const std::string id = "0123456789abcdef", first = "svk_" + id + "_" + std::string(64, 'c'),
+                    second = "svk_" + id + "_" + std::string(64, 'd');
+  const fs::path file = secrets.write("key", first);
+  Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
+  EXPECT_EQ(status(daemon, "/jobs", first), 200);
+  // Whoever opens it waits until somebody writes.
+  fs::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  daemon.process().signal(SIGHUP);
+  int slow = -1;
+  while ((slow = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  EXPECT_EQ(status(daemon, "/jobs", first, {"--max-time", "10"}), 200) << "while the file is being read";
+  EXPECT_THAT(daemon.process().log(), testing::Not(testing::HasSubstr("configuration reloaded")));
+  ASSERT_EQ(::write(slow, second.data(), second.size()), static_cast<ssize_t>(second.size()));
+  ::close(slow);
+  daemon.process().wait_for_line("configuration reloaded");
+  EXPECT_EQ(status(daemon, "/jobs", first), 401);
+  EXPECT_EQ(status(daemon, "/jobs", second), 200);
 }
 
 TEST_F(Keys, AreMadeBeforeTheFirstStart) {
