@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "app/commands.hpp"
+#include "app/process_metrics.hpp"
 #include "app/reload.hpp"
 #include "app/service_manager.hpp"
 #include "app/tls_source.hpp"
@@ -150,6 +151,7 @@ int serve_command(const ConfigSource& source, bool check_only) {
   ReloadState reloads;
   options.metrics.emplace_back([&reloads](core::MetricsText& out) { reloads.write(out); });
   options.metrics.emplace_back([&all](core::MetricsText& out) { write_metrics(all, out); });
+  options.file_metrics.emplace_back([dir = all.data_dir](core::MetricsText& out) { write_process_metrics(out, dir); });
   options.keys = all.keys.get();
   options.audit = all.audit.get();
   // Lives until the loop has run out: a connection that outlasts `stop` still refers to it.

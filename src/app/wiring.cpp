@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "app/key_texts.hpp"
-#include "app/process_metrics.hpp"
 #include "app/program.hpp"
 #include "skill_verifier/core/ids.hpp"
 
@@ -197,7 +196,6 @@ void write_metrics(const Wiring& wiring, core::MetricsText& out) {
   wiring.store->write_metrics(out);
   if (wiring.quoter) wiring.quoter->write(out);
   if (wiring.collateral) wiring.collateral->write_metrics(out);
-  write_process_metrics(out, wiring.data_dir);
 }
 
 core::awaitable<Result<void>> start(Wiring& wiring) {

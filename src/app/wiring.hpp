@@ -31,7 +31,7 @@ struct Wiring {
 /// Errors: those of the store and the sandbox; unavailable `data_dir_unusable`.
 Result<std::unique_ptr<Wiring>> wire(Config config);
 
-/// What is counted outside the service and the server: store, quotes, collateral, this process and its disk.
+/// What is counted outside the service and the server: store, quotes, collateral.
 void write_metrics(const Wiring& wiring, core::MetricsText& out);
 
 /// Null when the configuration says so. Errors: unavailable `audit_failed`.

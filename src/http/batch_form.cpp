@@ -1,6 +1,9 @@
 #include "http/batch_form.hpp"
 
+#include <filesystem>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "http/json_views.hpp"
 #include "http/submission.hpp"
@@ -31,9 +34,16 @@ SubmissionForm with_defaults(SubmissionForm own, const SubmissionForm& everybody
 }  // namespace
 
 BatchForm::~BatchForm() {
-  std::error_code ignored;
-  for (const auto& item : items_)
-    if (!item.file.empty()) std::filesystem::remove(item.file, ignored);
+  std::vector<std::filesystem::path> files;
+  for (auto& item : items_)
+    if (!item.file.empty()) files.push_back(std::move(item.file));
+  if (files.empty()) return;
+  // Up to a hundred, and large ones.
+  pool_.post([files = std::move(files)] {
+    std::error_code ignored;
+    for (const auto& file : files)
+      std::filesystem::remove(file, ignored);
+  });
 }
 
 awaitable<Result<void>> BatchForm::handle(MultipartEvent event) {

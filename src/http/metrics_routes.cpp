@@ -44,7 +44,13 @@ awaitable<Response> Api::show_ready() {
 
 awaitable<Response> Api::show_metrics() {
   const service::Health health = co_await backend_.health();
-  core::MetricsText out;
+  auto look = [writers = options_.file_metrics] {
+    core::MetricsText text;
+    for (const auto& write : writers)
+      write(text);
+    return text;
+  };
+  core::MetricsText out = co_await core::run_on(pool_, std::move(look));
   const auto gauge = [&out](std::string_view name, std::string_view help, double value) {
     out.gauge(name, help);
     out.sample({}, value);

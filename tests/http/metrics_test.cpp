@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "http/client.hpp"
@@ -88,6 +90,26 @@ TEST(GetMetrics, ShowsWhatOthersAdd) {
   EXPECT_TRUE(has(text, "more 3")) << text;
   EXPECT_TRUE(has(text, R"(skill_verifier_ready{dependency="engine"} 0)")) << text;
   EXPECT_TRUE(has(text, R"(skill_verifier_ready{dependency="store"} 1)")) << text;
+}
+
+TEST(GetMetrics, ServesOthersWhileSomebodyLooksAtFiles) {
+  std::promise<void> looks, others_were_served;
+  ServerOptions options;
+  options.file_metrics.emplace_back([&looks, served = others_were_served.get_future().share()](core::MetricsText& out) {
+    looks.set_value();
+    const bool in_time = served.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    out.gauge("others_were_served", "1 if so.");
+    out.sample({}, in_time ? 1 : 0);
+  });
+  TestServer server(std::move(options));
+  Client client(server.port());
+  client.send(request_text("GET", "/metrics"));
+  looks.get_future().wait();
+  EXPECT_EQ(get(server.port(), "/health").status, 200);
+  others_were_served.set_value();
+  const std::string text = client.read().body;
+  EXPECT_TRUE(has(text, "others_were_served 1")) << text;
+  EXPECT_TRUE(has(text, "skill_verifier_uploads 0")) << text;
 }
 
 nlohmann::json ready(TestServer& server, int status) {

@@ -55,6 +55,8 @@ struct ServerOptions {
   std::string version;  ///< shown by /health
   /// Write families of /metrics beside those of the server and the service.
   std::vector<std::function<void(core::MetricsText&)>> metrics;
+  /// The same on the pool, for what looks at files. Called from several threads at once.
+  std::vector<std::function<void(core::MetricsText&)>> file_metrics;
   TlsOptions tls;  ///< limits on connections hold for both listeners together
   auth::AccessPolicy access;
   auth::Rate key_rate, address_rate;    ///< requests; of keys that have no rate of their own, of callers without a key
