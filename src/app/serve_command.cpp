@@ -51,7 +51,9 @@ std::string joined(const std::vector<std::string>& names) {
 /// Files may lie on a slow disk, or on another machine: nobody who is being served waits for them.
 core::awaitable<Result<Reload>> read_anew(Running& running) {
   auto read = [reloader = running.reloader] { return reloader.read(); };
-  co_return co_await core::run_on(running.wiring.pool, std::move(read));
+  SKILL_VERIFIER_CO_TRY(auto reload, co_await core::run_on(running.wiring.pool, std::move(read)));
+  SKILL_VERIFIER_CO_TRY_VOID(co_await running.wiring.keys->check_not_stored(reload.keys));
+  co_return reload;
 }
 
 core::awaitable<void> reload(Running& running) {
@@ -59,7 +61,9 @@ core::awaitable<void> reload(Running& running) {
   auto read = co_await read_anew(running);
   running.reloads.tried(read.has_value(), running.wiring.clock.now());
   if (!read) {
-    log::error("configuration not reloaded", {{"code", read.error().id}, {"message", read.error().message}});
+    const Error& why = read.error();
+    const std::string message = why.hint.empty() ? why.message : why.message + "; " + why.hint;
+    log::error("configuration not reloaded", {{"code", why.id}, {"message", message}});
     running.manager.ready("serving; the last reload was refused");
     co_return;
   }

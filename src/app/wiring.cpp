@@ -120,6 +120,8 @@ decltype(service::ServiceOptions::on_removed) audit_removals(auth::AuditLog& aud
 
 Result<void> make_access(Wiring& wiring, Config& config) {
   SKILL_VERIFIER_TRY(auto keys, store::open_key_store(config.data_dir));
+  SKILL_VERIFIER_TRY(auto configured, configured_keys(config));
+  SKILL_VERIFIER_TRY_VOID(auth::check_not_stored(*keys, configured));
   auth::KeyRingOptions options;
   options.refresh = config.keys_refresh;
   wiring.keys =
@@ -130,7 +132,6 @@ Result<void> make_access(Wiring& wiring, Config& config) {
   };
   SKILL_VERIFIER_TRY(wiring.audit, open_audit_log(config));
   if (wiring.audit) config.service.on_removed = audit_removals(*wiring.audit, wiring.clock);
-  SKILL_VERIFIER_TRY(auto configured, configured_keys(config));
   const auto changes = configure_keys(wiring, std::move(configured));
   if (wiring.audit) write_now(*wiring.audit, changes);
   return {};

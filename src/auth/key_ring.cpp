@@ -1,5 +1,7 @@
 #include "skill_verifier/auth/key_ring.hpp"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 #include "skill_verifier/core/log.hpp"
@@ -36,6 +38,24 @@ std::unordered_map<std::string, KeyRing::KeyPtr> read(const std::vector<store::K
 
 }  // namespace
 
+Result<void> check_not_stored(store::KeyStore& store, const std::vector<store::KeyRow>& configured) {
+  std::string names, ids;
+  for (const auto& row : configured) {
+    const auto stored = store.find(row.id);
+    if (!stored && stored.error().code == Errc::not_found) continue;
+    if (!stored) return stored.error();
+    if (stored->revoked_at) continue;
+    names += fmt::format("{}{} ('{}')", names.empty() ? "" : ", ", row.id, row.name);
+    ids += ' ' + row.id;
+  }
+  if (ids.empty()) return {};
+  return Error{Errc::conflict, "key_stored",
+               fmt::format("keys.configured makes keys with the ids of stored keys: {}", names),
+               fmt::format("end each stored one with skill-verifier keys revoke ID, ID being{}, or give the "
+                           "configured one another id: skill-verifier keys generate",
+                           ids)};
+}
+
 KeyRing::KeyRing(core::asio::any_io_executor executor, const core::Clock& clock, std::unique_ptr<store::KeyStore> store,
                  KeyRingOptions options)
     : clock_(clock), store_(std::move(store)), options_(std::move(options)), refreshing_(std::move(executor), 1) {
@@ -46,6 +66,11 @@ core::awaitable<Result<KeyRing::KeyPtr>> KeyRing::authenticate(std::string crede
   const auto refreshed = co_await refresh();
   if (!refreshed) co_return refreshed.error();
   co_return judge(credential);
+}
+
+core::awaitable<Result<void>> KeyRing::check_not_stored(std::vector<store::KeyRow> configured) {
+  auto work = [store = store_.get(), rows = std::move(configured)] { return auth::check_not_stored(*store, rows); };
+  co_return co_await core::run_on(thread_, std::move(work));
 }
 
 void KeyRing::configure(const std::vector<store::KeyRow>& rows) {

@@ -109,6 +109,52 @@ TEST_F(KeyRingTest, WhatItIsGivenGoesBeforeWhatIsStored) {
   EXPECT_TRUE(authenticate(to_string(other)));
 }
 
+TEST_F(KeyRingTest, IdsOfStoredKeysAreNotForTheConfiguration) {
+  const std::string live = create(), expired = create(clock_.now() + 1h), revoked = create();
+  ASSERT_TRUE(others_->revoke(id_of(revoked), clock_.now()));
+  clock_.advance(2h);
+  std::vector<store::KeyRow> rows;
+  for (const std::string& id : {std::string("0123456789abcdef"), id_of(revoked)})
+    rows.emplace_back().id = id;
+  EXPECT_TRUE(test::await(io_, ring_->check_not_stored(rows))) << "a revoked one does not come back";
+  for (const std::string& token : {live, expired}) {
+    rows.emplace_back().id = id_of(token);
+    rows.back().name = "the new one";
+  }
+  const auto refused = test::await(io_, ring_->check_not_stored(rows));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().id, "key_stored");
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_THAT(refused.error().message,
+              testing::EndsWith(": " + id_of(live) + " ('the new one'), " + id_of(expired) + " ('the new one')"));
+  EXPECT_THAT(refused.error().hint,
+              testing::HasSubstr("keys revoke ID, ID being " + id_of(live) + " " + id_of(expired)));
+  for (const std::string& token : {live, expired})
+    ASSERT_TRUE(others_->revoke(id_of(token), clock_.now()));
+  EXPECT_TRUE(test::await(io_, ring_->check_not_stored(rows)));
+}
+
+class BrokenStore final : public store::KeyStore {
+ public:
+  static Error broken() { return {Errc::unavailable, "store_failed", "the disk is gone"}; }
+  Result<void> insert(const store::KeyRow&) override { return broken(); }
+  Result<std::vector<store::KeyRow>> list() override { return broken(); }
+  Result<store::KeyRow> find(const std::string&) override { return broken(); }
+  Result<void> revoke(const std::string&, core::Time) override { return broken(); }
+  Result<void> rotate(const std::string&, const store::KeySecret&, core::Time) override { return broken(); }
+  Result<std::int64_t> changes() override { return broken(); }
+};
+
+TEST(CheckNotStored, TakesNothingForAbsentThatCannotBeLookedUp) {
+  BrokenStore store;
+  store::KeyRow row;
+  row.id = "0123456789abcdef";
+  const auto unknown = check_not_stored(store, {row});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().id, "store_failed");
+  EXPECT_TRUE(check_not_stored(store, {})) << "nothing is asked";
+}
+
 TEST_F(KeyRingTest, NothingTellsApartTheKeysThatAreRefused) {
   const std::string good = create(), revoked = create(), expired = create(clock_.now() + 1h), other = create();
   ASSERT_TRUE(others_->revoke(id_of(revoked), clock_.now()));

@@ -209,6 +209,47 @@ TEST_F(Keys, InASlowFileHoldNobodyUp) {
   EXPECT_EQ(status(daemon, "/jobs", second), 200);
 }
 
+TEST_F(Keys, OfTheConfigurationDoNotHideStoredOnes) {
+  const TempDir secrets;
+  const std::string first = "svk_0123456789abcdef_" + std::string(64, 'c');
+  const fs::path file = secrets.write("key", first);
+  const std::map<std::string, std::string> environment{
+      {"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}};
+  Daemon daemon(kClosed, environment);
+  const std::string stored = create(daemon), id = id_of(stored);
+  EXPECT_TRUE(becomes(daemon, stored, 200));
+  secrets.write("key", stored);
+  daemon.process().signal(SIGHUP);
+  const std::string line = daemon.process().wait_for_line("configuration not reloaded");
+  EXPECT_THAT(line, testing::HasSubstr("code=key_stored"));
+  EXPECT_THAT(line, testing::HasSubstr("keys revoke ID, ID being " + id));
+  EXPECT_EQ(status(daemon, "/jobs", first), 200) << "all stays as it was";
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", stored), 403) << "the stored key's scopes";
+  EXPECT_EQ(daemon.stop(), 0);
+
+  const auto with_configuration = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), program("skill-verifier").string());
+    arguments.insert(arguments.end(), {"--config", (daemon.data_dir().parent_path() / "config.yaml").string()});
+    return run(arguments, environment);
+  };
+  const Finished start = with_configuration({"serve"});
+  EXPECT_EQ(start.exit_code, 3);
+  EXPECT_THAT(start.err, testing::HasSubstr("ids of stored keys: " + id));
+  EXPECT_THAT(start.err, testing::HasSubstr("keys revoke ID"));
+  EXPECT_EQ(with_configuration({"keys", "rotate", id}).exit_code, 3);
+  const Finished revoked = with_configuration({"keys", "revoke", id});
+  EXPECT_EQ(revoked.exit_code, 0) << revoked.err;
+  EXPECT_THAT(revoked.err, testing::HasSubstr("this ends the stored key"));
+  EXPECT_EQ(with_configuration({"keys", "revoke", id}).exit_code, 3) << "what is left is the configuration's";
+
+  daemon.start();
+  EXPECT_EQ(status(daemon, "/webhooks/deliveries", stored), 200) << "the configured key's scopes";
+  secrets.write("key", first);
+  daemon.process().signal(SIGHUP);
+  daemon.process().wait_for_line("configuration reloaded");
+  EXPECT_EQ(status(daemon, "/jobs", stored), 401) << "it does not come back to life";
+}
+
 TEST_F(Keys, AreMadeBeforeTheFirstStart) {
   const TempDir work;
   const std::string data = (work.path() / "data").string();

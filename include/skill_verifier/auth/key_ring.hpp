@@ -18,6 +18,11 @@ struct KeyRingOptions {
   std::function<std::string(std::string_view salt, std::string_view secret)> hash = salted_hash;
 };
 
+/// Refuses to configure a key whose id a stored key has that is not revoked: nothing would be seen of the stored one
+/// for as long as both are there, and it would be good again, secret, scopes and all, once the other is gone. Errors:
+/// conflict `key_stored` naming all of them, unavailable `store_failed`.
+Result<void> check_not_stored(store::KeyStore& store, const std::vector<store::KeyRow>& configured);
+
 /// The API keys as a service sees them. One thread.
 class KeyRing {
  public:
@@ -30,6 +35,8 @@ class KeyRing {
   /// expired or has another secret. Errors: rejected `key_invalid` in the same words for all of them, unavailable
   /// `keys_unavailable` when it cannot be known whether the key was revoked.
   core::awaitable<Result<KeyPtr>> authenticate(std::string credential);
+  /// auth::check_not_stored with what the ring's own store holds.
+  core::awaitable<Result<void>> check_not_stored(std::vector<store::KeyRow> configured);
   /// Takes keys that are in no store, in place of those that it was given before. Of a stored key with the same id
   /// nothing is seen.
   void configure(const std::vector<store::KeyRow>& rows);
