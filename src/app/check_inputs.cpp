@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/run_loop.hpp"
 #include "app/scratch.hpp"
 #include "skill_verifier/attest/collateral_client.hpp"
 #include "skill_verifier/core/async.hpp"
@@ -156,7 +157,7 @@ Result<std::string> fetch(const std::string& url, std::size_t limit) {
     net::HttpClient client(io.get_executor(), std::move(parsed.endpoint), limits);
     core::TaskGroup tasks(io.get_executor());
     tasks.spawn("fetch", get(client, std::move(parsed.target), answer));
-    io.run();
+    run_loop(io);
   }
   if (!answer) return core::with_context(answer.error(), core::shorten(url));
   if (answer->status != 200) {
@@ -180,7 +181,7 @@ Result<std::string> fetch_collateral(const std::string& quote, const std::string
     attest::CollateralClient client(io.get_executor(), clock, std::move(options));
     core::TaskGroup tasks(io.get_executor());
     tasks.spawn("collateral", get_collateral(client, std::move(key), answer));
-    io.run();
+    run_loop(io);
   }
   if (!answer) return core::with_context(answer.error(), core::shorten(base));
   return std::move(answer->json);

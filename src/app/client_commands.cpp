@@ -16,6 +16,7 @@
 #include "app/client_output.hpp"
 #include "app/client_submit.hpp"
 #include "app/commands.hpp"
+#include "app/run_loop.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -141,7 +142,7 @@ int with_session(const Connection& options, Work work) {
   core::TaskGroup running(session.io.get_executor()), watch(session.io.get_executor());
   running.spawn("client", keep(work(session), exit_code, signals));
   watch.spawn("signals", cancel_on_signal(signals, running, signalled));
-  session.io.run();
+  run_loop(session.io);
   session.progress.end();
   return signalled ? kSignalled : exit_code;
 }

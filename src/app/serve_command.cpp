@@ -12,6 +12,7 @@
 #include "app/commands.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reload.hpp"
+#include "app/run_loop.hpp"
 #include "app/service_manager.hpp"
 #include "app/tls_source.hpp"
 #include "app/wiring.hpp"
@@ -167,7 +168,7 @@ int serve_command(const ConfigSource& source, bool check_only) {
   core::TaskGroup watchdog(all.io.get_executor());
   watchdog.spawn("watchdog", manager.keep_alive());
   tasks.spawn("serve", serve(Running{all, server, reloader, reloads, manager}, options.address, outcome, watchdog));
-  all.io.run();
+  run_loop(all.io);
   return outcome.exit_code;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/run_loop.hpp"
 #include "app/wiring.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -112,7 +113,7 @@ int verify_command(const ConfigSource& source, const VerifyOptions& options) {
     core::TaskGroup work((*wiring)->io.get_executor()), watch((*wiring)->io.get_executor());
     work.spawn("verify", verify_and_stop(**wiring, std::move(*submission), exit_code, signals));
     watch.spawn("signals", cancel_on_signal(signals, work));
-    (*wiring)->io.run();
+    run_loop((*wiring)->io);
   }
   fs::remove_all(scratch, error);
   return exit_code;

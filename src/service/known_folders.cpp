@@ -8,7 +8,8 @@
 
 namespace skill_verifier::service {
 
-/// Whose look it is. However it ends, nobody goes on waiting for it.
+/// Whose look it is. However it ends, nobody goes on waiting for it. The folders outlive it as they outlive every
+/// coroutine that looks: no program unwinds from under a loop (app/run_loop.hpp).
 class KnownFolders::Lead {
  public:
   Lead(Looks& open, std::string key) : open_(open), key_(std::move(key)) { open_[key_] = look_; }
