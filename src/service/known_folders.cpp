@@ -32,7 +32,8 @@ class KnownFolders::Lead {
   const std::shared_ptr<Look> look_ = std::make_shared<Look>();
 };
 
-core::awaitable<KnownPackages::EntryPtr> KnownFolders::find(std::shared_ptr<const Submission> submission) {
+core::awaitable<KnownFolders::Found> KnownFolders::find(std::shared_ptr<const Submission> submission) {
+  Found found;
   std::string key = KnownPackages::folder_key(*submission->skill_path, *submission);
   if (const auto open = open_.find(key); open != open_.end()) {
     const auto look = open->second;
@@ -40,20 +41,23 @@ core::awaitable<KnownPackages::EntryPtr> KnownFolders::find(std::shared_ptr<cons
       look->waiting.push_back(std::move(caller));
     };
     co_await core::park(std::move(join));
-    co_return look->found;
+    found.entry = look->found;
+    co_return found;
   }
   Lead lead(open_, std::move(key));
-  const auto turn = co_await intake_.acquire();
+  found.turn = co_await intake_.acquire();
   lead.close();
-  if (!turn) co_return nullptr;
+  if (!found.turn) co_return found;
   auto look = [this, submission]() -> KnownPackages::EntryPtr {
     const auto real = resolve_skill_path(*submission->skill_path, options_);
     std::error_code error;
     if (!real || !std::filesystem::is_directory(*real, error)) return nullptr;
     return known_.find(KnownPackages::folder_key(*real, *submission));
   };
-  lead.found() = co_await core::run_on(pool_, std::move(look));
-  co_return lead.found();
+  found.entry = co_await core::run_on(pool_, std::move(look));
+  if (found.entry) found.turn.release();
+  lead.found() = found.entry;
+  co_return found;
 }
 
 }  // namespace skill_verifier::service

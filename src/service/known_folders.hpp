@@ -15,11 +15,17 @@ namespace skill_verifier::service {
 /// intake has, as any other package does. On the I/O thread.
 class KnownFolders {
  public:
+  struct Found {
+    KnownPackages::EntryPtr entry;  ///< null: no folder, or one that is not known, or has changed
+    /// Without an entry, the one that the look took, for whoever reads the folder now. Empty for those who did not look
+    /// themselves, and for somebody who was cancelled.
+    core::Semaphore::Permit turn;
+  };
   KnownFolders(core::WorkPool& pool, core::Semaphore& intake, KnownPackages& known, const ServiceOptions& options)
       : pool_(pool), intake_(intake), known_(known), options_(options) {}
 
-  /// `submission` has a skill path. Null when it names no folder, or one that is not known, or has changed.
-  core::awaitable<KnownPackages::EntryPtr> find(std::shared_ptr<const Submission> submission);
+  /// `submission` has a skill path.
+  core::awaitable<Found> find(std::shared_ptr<const Submission> submission);
 
  private:
   struct Look {

@@ -31,15 +31,17 @@ awaitable<std::optional<sandbox::Image>> present_image(sandbox::Sandbox& sandbox
 
 awaitable<Result<TakenIn>> Service::Impl::read(Submission submission, std::filesystem::path pack) {
   const auto asked = std::make_shared<const Submission>(std::move(submission));
+  core::Semaphore::Permit turn;
   if (asked->skill_path) {
-    const auto entry = co_await folders.find(asked);
-    if (entry) co_return KnownPackages::take(entry);
+    auto found = co_await folders.find(asked);
+    if (found.entry) co_return KnownPackages::take(found.entry);
+    turn = std::move(found.turn);
   }
   auto work = [asked, pack = std::move(pack), spool = store.spool(), this] {
     return take_in(*asked, options, spool, pack, known);
   };
   // Archives must not hold every thread of the pool: packs on their way into sandboxes are read there too.
-  const auto turn = co_await intake.acquire();
+  if (!turn) turn = co_await intake.acquire();
   if (!turn) co_return Error{Errc::cancelled, "the submission was cancelled"};
   co_return co_await core::run_on(pool, std::move(work));
 }

@@ -40,7 +40,10 @@ class KnownFoldersTest : public testing::Test {
     auto submission = std::make_shared<Submission>();
     submission->skill_path = std::move(path);
     if (!version.empty()) submission->version = std::move(version);
-    answers_.push_back(co_await folders_.find(submission));
+    auto found = co_await folders_.find(submission);
+    answers_.push_back(std::move(found.entry));
+    had_turn_.push_back(static_cast<bool>(found.turn));
+    if (keeps_turns_) turns_.push_back(std::move(found.turn));
   }
   void spawn_asking(int count, const fs::path& path, const std::string& version = {}) {
     for (int i = 0; i < count; ++i)
@@ -67,21 +70,50 @@ class KnownFoldersTest : public testing::Test {
   KnownPackages known_{scratch_ / "known", 1u << 20};
   KnownFolders folders_{pool_, intake_, known_, options_};
   std::vector<KnownPackages::EntryPtr> answers_;
+  std::vector<bool> had_turn_;  ///< with its answer
+  bool keeps_turns_ = false;    ///< as somebody does who reads the folder for long
+  std::vector<core::Semaphore::Permit> turns_;
 };
 
 TEST_F(KnownFoldersTest, ThoseWhoAskTogetherShareALook) {
   tasks_.spawn("hold", hold_turn());
   go_as_far_as_it_goes();
-  spawn_asking(5, folder());
+  spawn_asking(1, folder());
+  // The turn after the first look is not for the others.
+  tasks_.spawn("hold", hold_turn());
+  spawn_asking(4, folder());
   go_as_far_as_it_goes();
   held_.release();
-  go_to_the_end();
-  ASSERT_EQ(answers_.size(), 5u);
+  io_.restart();
+  io_.run_for(std::chrono::seconds(10));
+  ASSERT_EQ(answers_.size(), 5u) << "one looked for all";
+  EXPECT_TRUE(held_);
   for (const auto& answer : answers_) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer, answers_.front());
   }
-  EXPECT_EQ(answers_.front()->uses, 1u) << "one looked for all";
+  EXPECT_EQ(had_turn_, std::vector<bool>(5, false)) << "of what is known nothing has to be read";
+}
+
+TEST_F(KnownFoldersTest, WhoeverLooksInVainGoesOnInTheSameTurn) {
+  keeps_turns_ = true;
+  std::ofstream(folder() / "SKILL.md", std::ios::app) << "changed\n";
+  tasks_.spawn("hold", hold_turn());
+  go_as_far_as_it_goes();
+  spawn_asking(2, folder());
+  tasks_.spawn("hold", hold_turn());
+  go_as_far_as_it_goes();
+  held_.release();
+  io_.restart();
+  while (answers_.size() < 2 && io_.run_one_for(std::chrono::seconds(10)) > 0)
+    continue;
+  ASSERT_EQ(answers_, std::vector<KnownPackages::EntryPtr>(2));
+  EXPECT_TRUE(had_turn_[0]) << "nobody comes between its look and its reading";
+  EXPECT_FALSE(had_turn_[1]) << "who was answered by another's look waits for a turn of its own";
+  EXPECT_FALSE(held_);
+  turns_.clear();
+  go_to_the_end();
+  EXPECT_TRUE(held_);
 }
 
 TEST_F(KnownFoldersTest, AnotherReadingOfTheFolderIsAnotherQuestion) {
