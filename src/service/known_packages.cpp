@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 /// Coarser than the times of any file system that skills are kept on.
 constexpr std::chrono::seconds kGranularity{2};
 constexpr std::size_t kRequestMemory = 2048;  ///< of a small one, roughly
-/// Of one pack: ext4 knows no more than 65,000.
-constexpr std::uint32_t kMostNames = 60'000;
 
 /// One path's facts, as bytes that are only ever compared.
 struct Facts {
@@ -60,7 +58,9 @@ std::string key_of(char kind, std::string_view identity, const Submission& submi
 
 /// Whether jobs may still get its pack, whose digest is known afterwards.
 bool is_usable(const KnownPackages::Entry& entry) {
-  if (++entry.uses > kMostNames || ::access(entry.file.c_str(), R_OK) != 0) return false;
+  const auto facts = facts_of(entry.file.c_str());
+  // Those who were told so a moment ago have not all got their name yet.
+  if (!facts || facts->links >= KnownPackages::kMostNames) return false;
   // Most packages never come again: their packs are not read for it.
   std::call_once(entry.digesting, [&entry] {
     if (auto digest = sha256_of(entry.file)) entry.sha256 = *digest;

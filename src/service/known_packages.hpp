@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -65,7 +64,6 @@ class KnownPackages {
     std::chrono::steady_clock::time_point since;
     mutable std::once_flag digesting;
     mutable std::optional<core::Digest256> sha256;  ///< of the pack, once it was asked for
-    mutable std::atomic<std::uint32_t> uses{0};
   };
   using EntryPtr = std::shared_ptr<const Entry>;
   /// For a job.
@@ -73,6 +71,8 @@ class KnownPackages {
 
   static constexpr std::size_t kMost = 256;
   static constexpr std::size_t kMemory = 8u << 20;
+  /// Of one pack, at a time: ext4 knows no more than 65,000. Jobs that end give theirs back.
+  static constexpr std::uint64_t kMostNames = 60'000;
   /// A folder is read anew after this time whatever its stamp says.
   static constexpr std::chrono::seconds kFolderAge{60};
 

@@ -142,6 +142,28 @@ TEST_F(KnownPackagesTest, APackStaysForAsLongAsSomebodyHoldsIt) {
   EXPECT_FALSE(fs::exists(file));
 }
 
+TEST_F(KnownPackagesTest, LooksAreNoNames) {
+  KnownPackages known(scratch_ / "known", 1000);
+  keep(known, "a");
+  for (std::uint64_t i = 0; i <= KnownPackages::kMostNames; ++i)
+    ASSERT_TRUE(known.find("a")) << i;
+}
+
+TEST_F(KnownPackagesTest, APackWithAsManyNamesAsAFileMayHaveIsMadeAnew) {
+  KnownPackages known(scratch_ / "known", 1000);
+  const fs::path made = keep(known, "a");
+  fs::create_directory(scratch_ / "names");
+  const auto name = [this](std::uint64_t number) { return scratch_ / "names" / std::to_string(number); };
+  std::error_code error;
+  // Beside the one of the pack that came in and the kept one.
+  for (std::uint64_t i = 2; i < KnownPackages::kMostNames && !error; ++i)
+    fs::create_hard_link(made, name(i), error);
+  if (error) GTEST_SKIP() << "a file of this file system has not so many names: " << error.message();
+  EXPECT_FALSE(known.find("a"));
+  keep(known, "a");
+  EXPECT_TRUE(known.find("a"));
+}
+
 TEST_F(KnownPackagesTest, KeepsNoMoreThanItMay) {
   KnownPackages known(scratch_ / "known", 25);
   keep(known, "a");
