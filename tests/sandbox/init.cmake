@@ -7,6 +7,7 @@ skill_verifier_test(sandbox_init
     init_namespace.cpp
     init_output_test.cpp
     init_pack_test.cpp
+    init_package_test.cpp
     init_process_test.cpp
     init_tree_test.cpp
     init_watch_test.cpp
