@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 namespace skill_verifier::app {
@@ -80,7 +80,11 @@ Result<scan::Report> scan_path(const std::string& path, const scan::Profile& pro
   const auto size = fs::file_size(path, error);
   if (error) return unreadable();
   if (size > kMaxFileBytes) return Error{Errc::too_large, "file_too_large", "the file has more than 10 MiB"};
-  text.append(std::istreambuf_iterator<char>(stream), {});
+  std::array<char, 16384> piece{};
+  for (std::streamsize got = 1; got > 0;) {
+    got = stream.rdbuf()->sgetn(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
   return scan::scan(scan::source_of(fs::path(path).filename().string(), std::move(text)), profile);
 }
 

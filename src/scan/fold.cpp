@@ -47,6 +47,14 @@ std::string ascii_form(std::uint32_t code_point) {
   return text;
 }
 
+/// How many bytes from there on stay what they are.
+std::size_t plain_bytes(std::string_view raw, std::size_t at) {
+  std::size_t end = at;
+  while (end < raw.size() && static_cast<unsigned char>(raw[end]) < 0x80 && raw[end] != '\r')
+    ++end;
+  return end - at;
+}
+
 }  // namespace
 
 CodePoint decode(std::string_view text) {
@@ -81,6 +89,10 @@ Mapped fold(std::string_view raw) {
   out.text.reserve(raw.size());
   out.origin.reserve(raw.size());
   for (std::size_t at = 0; at < raw.size();) {
+    const std::size_t plain = plain_bytes(raw, at);
+    out.append_from(raw.substr(at, plain), static_cast<std::uint32_t>(at));
+    at += plain;
+    if (at == raw.size()) break;
     const auto origin = static_cast<std::uint32_t>(at);
     const char c = raw[at];
     if (static_cast<unsigned char>(c) < 0x80) {

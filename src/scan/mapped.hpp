@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,13 @@ struct Mapped {
   void append(MappedView view) {
     text.append(view.text);
     origin.insert(origin.end(), view.origin, view.origin + view.size());
+  }
+  /// Text as it stands in the file from that byte on.
+  void append_from(std::string_view raw, std::uint32_t at) {
+    text.append(raw);
+    const std::size_t before = origin.size();
+    origin.resize(before + raw.size());
+    std::iota(origin.begin() + static_cast<std::ptrdiff_t>(before), origin.end(), at);
   }
   /// Text that does not stand in the file: all of it points at one byte.
   void append(std::string_view inserted, std::uint32_t at) {

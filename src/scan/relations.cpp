@@ -109,11 +109,11 @@ Relations::Relations(const detail::Rules& rules, std::string_view name, std::str
 }
 
 std::string Relations::site_of(std::string_view host) const {
-  const auto labels =
-      listed(host, "free-hosts") || listed(host, "account-domains") ||
-              RE2::FullMatch(re2::StringPiece(host), R"((?i).*\.(?:co|com|org|net|gov|ac|edu)\.[a-z]{2})")
-          ? 3
-          : 2;
+  static const RE2 below_country(R"((?i).*\.(?:co|com|org|net|gov|ac|edu)\.[a-z]{2})");
+  const auto labels = listed(host, "free-hosts") || listed(host, "account-domains") ||
+                              RE2::FullMatch(re2::StringPiece(host), below_country)
+                          ? 3
+                          : 2;
   auto at = host.size();
   for (int i = 0; i < labels && at != std::string_view::npos && at > 0; ++i)
     at = host.rfind('.', at - 1);

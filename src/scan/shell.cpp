@@ -21,6 +21,13 @@ bool is_word(char c) {
 bool is_operator(char c) {
   return c == '|' || c == ';' || c == '&' || c == '`' || c == '<' || c == '>';
 }
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  plain.fill(true);
+  for (const char c : std::string_view("\n \t\\`^'\"$#;&|/"))
+    plain[static_cast<unsigned char>(c)] = false;
+  return plain;
+}();
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -55,6 +62,11 @@ class Normaliser {
   }
 
   void step() {
+    if (const std::size_t count = plain_bytes()) {
+      out_.append(text_.substr(at_, count));
+      at_ += count;
+      return;
+    }
     const char c = here();
     if (c == '\n') {
       flush();
@@ -87,6 +99,14 @@ class Normaliser {
     } else {
       take();
     }
+  }
+
+  /// How many bytes come that mean nothing but themselves, whatever stands around them.
+  std::size_t plain_bytes() const {
+    std::size_t end = at_;
+    while (end < text_.size() && kPlain[static_cast<unsigned char>(text_.text[end])])
+      ++end;
+    return end - at_;
   }
 
   /// Prompts of pasted sessions.

@@ -12,15 +12,23 @@ constexpr std::size_t kOverlap = 2u << 10;
 
 Mapped collapse(MappedView text, bool markdown) {
   Mapped out;
-  out.text.reserve(text.size());
-  out.origin.reserve(text.size());
+  out.text.resize(text.size());
+  out.origin.resize(text.size());
+  char* const written = out.text.data();
+  std::uint32_t* const origin = out.origin.data();
+  std::size_t count = 0;
+  char before = ' ';
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text.text[i];
     if (markdown && (c == '`' || c == '*')) continue;
     if (c == '\n' || c == '\t') c = ' ';
-    if (c == ' ' && (out.text.empty() || out.text.back() == ' ')) continue;
-    out.push(c, text.origin[i]);
+    if (c == ' ' && before == ' ') continue;
+    before = c;
+    written[count] = c;
+    origin[count++] = text.origin[i];
   }
+  out.text.resize(count);
+  out.origin.resize(count);
   return out;
 }
 
