@@ -62,6 +62,18 @@ TEST(JsonFormat, HasEveryRowOnce) {
             one.report.rows.size());
 }
 
+TEST(JsonFormat, EscapesWhatIsNotPlain) {
+  Scanned one = scanned("SKILL.md", kBad);
+  const std::string odd = "a \"b\" \\c\n\x7F \xC3\xA9 \x01";
+  one.report.rows.front().file = odd;
+  one.report.rows.front().note = "bad \xFF byte";
+  const json parsed = json::parse(to_json(one, test::standard()));
+  EXPECT_EQ(parsed["rows"][0]["file"], odd);
+  EXPECT_EQ(parsed["rows"][0]["note"], "bad \xEF\xBF\xBD byte");
+  one.report.rows.clear();
+  EXPECT_EQ(json::parse(to_json(one, test::standard()))["rows"], json::array());
+}
+
 TEST(Sarif, NamesRuleAndPlace) {
   const std::vector<Scanned> all{scanned("skills/a b/SKILL.md", kBad)};
   const json run = json::parse(to_sarif(all, test::standard(), "1.2.3"))["runs"][0];
