@@ -34,12 +34,10 @@ class Matcher {
 
   std::vector<RuleHit> run() {
     // Most files have none of the places that rules begin with: what else a rule asks for is looked for only then.
-    for_each_alternative([&](const Alternative& alternative) { wanted_[alternative.patterns.front()] = true; });
     look_at(true);
-    const std::vector<bool> done = std::exchange(wanted_, std::vector<bool>(wanted_.size()));
     bool more = false;
     const auto want = [&](std::size_t pattern) {
-      if (!done[pattern]) more = wanted_[pattern] = true;
+      if (!rules_.patterns[pattern].begins) more = wanted_[pattern] = true;
     };
     for_each_alternative([&](const Alternative& alternative) {
       const auto& begins = places_[alternative.patterns.front()];
@@ -66,7 +64,7 @@ class Matcher {
   /// All blocks, or those around the places that were found.
   void look_at(bool all) {
     for (std::size_t i = 0; i < blocks_.size(); ++i)
-      if (all || wants(i)) for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i); });
+      if (all || wants(i)) for_each_unit(blocks_[i], [&](const Unit& unit) { look(unit, i, all); });
   }
 
   /// The blocks that `near` can accept for a place.
@@ -79,12 +77,12 @@ class Matcher {
     return whole_file_ || wanted_blocks_[block] || wanted_sections_[blocks_[block].section];
   }
 
-  void look(const Unit& unit, std::size_t block) {
-    const PatternSet& set = rules_.sets[static_cast<std::size_t>(unit.view)];
-    set.candidates(unit.text.text, ids_);
+  void look(const Unit& unit, std::size_t block, bool begins) {
+    const auto& sets = begins ? rules_.begins : rules_.others;
+    sets[static_cast<std::size_t>(unit.view)].candidates(unit.text.text, ids_);
     for (const int id : ids_) {
       const auto index = static_cast<std::size_t>(id);
-      if (!wanted_[index]) continue;
+      if (!begins && !wanted_[index]) continue;
       const Pattern& pattern = rules_.patterns[index];
       if ((pattern.where & static_cast<std::uint8_t>(blocks_[block].where)) == 0) continue;
       if (places_[index].size() >= kMaxPlaces) continue;
@@ -96,9 +94,11 @@ class Matcher {
     re2::StringPiece found;
     const re2::StringPiece whole(text.text);
     std::size_t at = 0;
+    if (pattern.exact && !pattern.wide->Match(whole, 0, text.size(), RE2::UNANCHORED, nullptr, 0)) return;
+    const RE2& regex = pattern.exact ? pattern.exact->get() : *pattern.wide;
     for (int i = 0; i < kMaxPerUnit && at < text.size(); ++i) {
-      if (!pattern.compiled->Match(whole, at, text.size(), RE2::UNANCHORED, &found, 1) || found.empty()) return;
-      if (pattern.unless && RE2::PartialMatch(whole, *pattern.unless)) return;
+      if (!regex.Match(whole, at, text.size(), RE2::UNANCHORED, &found, 1) || found.empty()) return;
+      if (pattern.unless && RE2::PartialMatch(whole, pattern.unless->get())) return;
       const auto begin = static_cast<std::size_t>(found.data() - text.text.data());
       at = begin + found.size();
       if (!relations_.names(pattern.host, with_address(text.text, begin, at))) continue;
@@ -168,7 +168,7 @@ class Matcher {
   std::string_view raw_;
   const std::vector<Block>& blocks_;
   const std::vector<std::uint32_t> lines_;
-  std::vector<bool> wanted_;         ///< patterns to look for in this pass
+  std::vector<bool> wanted_;         ///< patterns to look for in the second pass
   std::vector<bool> wanted_blocks_;  ///< where the second pass looks
   std::vector<bool> wanted_sections_;
   bool whole_file_ = false;

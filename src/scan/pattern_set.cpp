@@ -1,7 +1,10 @@
 #include "scan/pattern_set.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <queue>
+#include <system_error>
+#include <utility>
 
 #include "skill_verifier/core/bytes.hpp"
 
@@ -9,6 +12,48 @@ namespace skill_verifier::scan {
 namespace {
 
 constexpr std::size_t kLongestAtom = 8;
+/// From this difference on it pays to look without counting first.
+constexpr unsigned kWideCount = 8;
+
+/// A `{m,n}`; of no size where there is none.
+struct Counts {
+  std::size_t size = 0;
+  unsigned least = 0;
+  unsigned most = 0;
+};
+
+Counts counts_at(std::string_view pattern, std::size_t at) {
+  Counts counts;
+  if (pattern[at] != '{') return counts;
+  const char* const end = pattern.data() + pattern.size();
+  const auto least = std::from_chars(pattern.data() + at + 1, end, counts.least);
+  if (least.ec != std::errc{} || least.ptr == end || *least.ptr != ',') return {};
+  const auto most = std::from_chars(least.ptr + 1, end, counts.most);
+  if (most.ec != std::errc{} || most.ptr == end || *most.ptr != '}') return {};
+  counts.size = static_cast<std::size_t>(most.ptr + 1 - (pattern.data() + at));
+  return counts;
+}
+
+/// The bytes that belong together: an escape with the braces behind it, a class, or one byte.
+std::size_t token_size(std::string_view pattern, std::size_t at) {
+  const auto escape = [&](std::size_t from) -> std::size_t {
+    const std::string_view rest = pattern.substr(from);
+    if (rest.starts_with("\\Q")) return std::min(rest.find("\\E"), rest.size() - 2) + 2;
+    const bool braces = rest.starts_with("\\x{") || rest.starts_with("\\p{") || rest.starts_with("\\P{");
+    return std::min(braces ? rest.find('}') : 1, rest.size() - 1) + 1;
+  };
+  if (pattern[at] == '\\') return escape(at);
+  if (pattern[at] != '[') return 1;
+  std::size_t end = at + 1;
+  if (end < pattern.size() && pattern[end] == '^') ++end;
+  if (end < pattern.size() && pattern[end] == ']') ++end;
+  while (end < pattern.size() && pattern[end] != ']') {
+    const bool named = pattern.substr(end).starts_with("[:");
+    const auto name_end = named ? pattern.find(":]", end + 2) : std::string_view::npos;
+    end += name_end != std::string_view::npos ? name_end + 2 - end : pattern[end] == '\\' ? escape(end) : 1;
+  }
+  return std::min(end + 1, pattern.size()) - at;
+}
 
 /// RE2 gives its literals in lower case, which for bytes means Latin-1.
 std::size_t class_of(std::size_t byte, LiteralSet::Bytes bytes) {
@@ -30,9 +75,28 @@ std::size_t count_states(std::vector<std::string_view> literals) {
   return count;
 }
 
+/// A set of small numbers that costs nothing to empty.
+class Marks {
+ public:
+  /// Empties it; numbers up to `count` may be set.
+  void begin(std::size_t count) {
+    if (marks_.size() < count) marks_.resize(count, 0);
+    if (++round_ == 0) {
+      std::ranges::fill(marks_, 0);
+      round_ = 1;
+    }
+  }
+  /// Whether it was not there.
+  bool set(std::size_t number) { return std::exchange(marks_[number], round_) != round_; }
+
+ private:
+  std::vector<std::uint32_t> marks_;
+  std::uint32_t round_ = 0;
+};
+
 }  // namespace
 
-LiteralSet::LiteralSet(const std::vector<std::string>& literals, Bytes bytes) : literals_(literals.size()) {
+LiteralSet::LiteralSet(const std::vector<std::string>& literals, Bytes bytes) {
   for (const std::string& literal : literals) {
     for (const char c : literal) {
       auto& kind = kind_[class_of(static_cast<unsigned char>(c), bytes)];
@@ -44,32 +108,41 @@ LiteralSet::LiteralSet(const std::vector<std::string>& literals, Bytes bytes) : 
   // The largest single piece of memory of a profile: never twice, as a vector that grows would have it.
   const std::size_t states = count_states({literals.begin(), literals.end()});
   next_.reserve(states * kinds_);
-  ends_.reserve(states);
   next_.assign(kinds_, 0);
-  ends_.emplace_back();
+  std::vector<std::vector<int>> ends(1);
+  ends.reserve(states);
   for (std::size_t i = 0; i < literals.size(); ++i) {
     std::size_t state = 0;
     for (const char c : literals[i]) {
       const std::size_t kind = kind_[static_cast<unsigned char>(c)];
       if (next(state, kind) == 0) {
-        const auto added = static_cast<std::uint16_t>(ends_.size());
+        const auto added = static_cast<std::uint16_t>(ends.size());
         next_.resize(next_.size() + kinds_, 0);
-        ends_.emplace_back();
+        ends.emplace_back();
         next(state, kind) = added;
       }
       state = next(state, kind);
     }
-    ends_[state].push_back(static_cast<int>(i));
+    ends[state].push_back(static_cast<int>(i));
   }
+  complete(ends);
+  for (const std::vector<int>& here : ends) {
+    ends_begin_.push_back(static_cast<std::uint32_t>(ends_.size()));
+    ends_.insert(ends_.end(), here.begin(), here.end());
+  }
+  ends_begin_.push_back(static_cast<std::uint32_t>(ends_.size()));
+}
+
+void LiteralSet::complete(std::vector<std::vector<int>>& ends) {
   // Breadth first, so that the state for a shorter suffix is complete when it is copied from.
-  std::vector<std::uint16_t> fallback(ends_.size(), 0);
+  std::vector<std::uint16_t> fallback(ends.size(), 0);
   std::queue<std::size_t> open;
   for (std::size_t kind = 1; kind < kinds_; ++kind)
     if (next(0, kind)) open.push(next(0, kind));
   for (; !open.empty(); open.pop()) {
     const std::size_t state = open.front();
     const std::size_t shorter = fallback[state];
-    ends_[state].insert(ends_[state].end(), ends_[shorter].begin(), ends_[shorter].end());
+    ends[state].insert(ends[state].end(), ends[shorter].begin(), ends[shorter].end());
     for (std::size_t kind = 1; kind < kinds_; ++kind) {
       if (const auto child = next(state, kind)) {
         fallback[child] = next(shorter, kind);
@@ -82,21 +155,41 @@ LiteralSet::LiteralSet(const std::vector<std::string>& literals, Bytes bytes) : 
 }
 
 void LiteralSet::find(std::string_view text, std::vector<int>& found) const {
+  // What ends in a state is taken once for a text, however often the state is met.
+  thread_local Marks met;
+  met.begin(ends_begin_.size());
   found.clear();
+  const std::uint16_t* const next = next_.data();
+  const std::uint32_t* const begins = ends_begin_.data();
   std::size_t state = 0;
   for (const char c : text) {
-    const std::size_t kind = kind_[static_cast<unsigned char>(c)];
-    state = kind == 0 ? 0 : next_[state * kinds_ + kind];
-    if (!ends_[state].empty()) {
-      found.insert(found.end(), ends_[state].begin(), ends_[state].end());
-      if (found.size() > 4 * literals_) {
-        std::ranges::sort(found);
-        found.erase(std::ranges::unique(found).begin(), found.end());
-      }
-    }
+    state = next[state * kinds_ + kind_[static_cast<unsigned char>(c)]];
+    if (begins[state] != begins[state + 1] && met.set(state))
+      found.insert(found.end(), ends_.begin() + begins[state], ends_.begin() + begins[state + 1]);
   }
   std::ranges::sort(found);
   found.erase(std::ranges::unique(found).begin(), found.end());
+}
+
+std::string uncounted(std::string_view pattern) {
+  std::string out;
+  for (std::size_t at = 0; at < pattern.size();) {
+    const Counts counts = counts_at(pattern, at);
+    if (counts.size > 0 && counts.most >= counts.least + kWideCount) {
+      out += counts.least == 0 ? '*' : '+';
+      at += counts.size;
+      continue;
+    }
+    const std::size_t size = token_size(pattern, at);
+    out += pattern.substr(at, size);
+    at += size;
+  }
+  return out;
+}
+
+const RE2& LazyRegex::get() const {
+  std::call_once(compiled_, [this] { regex_.emplace(pattern_, pattern_options()); });
+  return *regex_;
 }
 
 RE2::Options pattern_options() {
@@ -109,13 +202,13 @@ RE2::Options pattern_options() {
 }
 
 Result<void> PatternSet::add(const std::string& pattern, int id) {
-  // FilteredRE2 reports an error only to the log: ask the expression itself first.
-  if (const RE2 probe(pattern, pattern_options()); !probe.ok())
-    return Error{Errc::invalid_argument, "profile_invalid",
-                 "the pattern " + core::shorten(pattern) + ": " + probe.error()};
   int own = 0;
-  if (filter_->Add(pattern, pattern_options(), &own) != RE2::NoError)
-    return Error{Errc::invalid_argument, "profile_invalid", "the pattern " + core::shorten(pattern) + " is refused"};
+  if (filter_->Add(pattern, pattern_options(), &own) != RE2::NoError) {
+    // FilteredRE2 tells no more than a code: the expression itself says what is wrong.
+    const RE2 refused(pattern, pattern_options());
+    return Error{Errc::invalid_argument, "profile_invalid",
+                 "the pattern " + core::shorten(pattern) + ": " + refused.error()};
+  }
   ids_.resize(static_cast<std::size_t>(own) + 1, -1);
   ids_[static_cast<std::size_t>(own)] = id;
   return {};

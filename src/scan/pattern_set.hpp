@@ -5,8 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "skill_verifier/core/result.hpp"
@@ -25,12 +28,30 @@ class LiteralSet {
 
  private:
   std::uint16_t& next(std::size_t state, std::size_t kind) { return next_[state * kinds_ + kind]; }
+  /// Adds what to do where a literal goes on otherwise: `ends` are the literals that end in each state.
+  void complete(std::vector<std::vector<int>>& ends);
 
-  std::array<std::uint8_t, 256> kind_{};  ///< class of a byte; 0: occurs in no literal
+  std::array<std::uint8_t, 256> kind_{};  ///< class of a byte; 0: occurs in no literal, and leads to the first state
   std::size_t kinds_ = 1;
   std::vector<std::uint16_t> next_;
-  std::vector<std::vector<int>> ends_;  ///< literals that end in a state
-  std::size_t literals_ = 0;
+  std::vector<int> ends_;  ///< literals that end in a state, one state after the other
+  std::vector<std::uint32_t> ends_begin_;
+};
+
+/// An expression that matches wherever this one does, and more: what may be repeated between m and many times may be
+/// repeated without end. Searching it costs a fraction, because no state has to count.
+std::string uncounted(std::string_view pattern);
+
+/// An expression that is compiled when somebody asks for it. Usable from several threads.
+class LazyRegex {
+ public:
+  explicit LazyRegex(std::string pattern) : pattern_(std::move(pattern)) {}
+  const RE2& get() const;
+
+ private:
+  std::string pattern_;
+  mutable std::once_flag compiled_;
+  mutable std::optional<RE2> regex_;
 };
 
 /// Many regular expressions over the same kind of text. Those whose literals do not occur are never run.

@@ -23,6 +23,20 @@ std::string digest_of(std::span<const ProfileFile> files) {
   return core::sha256_hex(listing);
 }
 
+/// `whole`: with the patterns that are compiled when they are first needed.
+Result<Profile> load(std::span<const ProfileFile> files, bool whole) {
+  if (files.empty()) return Error{Errc::invalid_argument, "profile_invalid", "a profile has at least one file"};
+  auto rules = std::make_shared<detail::Rules>();
+  try {
+    read_profile(files, *rules);
+    if (whole) compile_all(*rules);
+  } catch (const std::exception& error) {
+    return Error{Errc::invalid_argument, "profile_invalid", "the profile " + files.front().path + ": " + error.what()};
+  }
+  rules->digest = digest_of(files);
+  return Profile(std::move(rules));
+}
+
 }  // namespace
 
 namespace detail {
@@ -70,23 +84,16 @@ const Check* Profile::find(std::string_view id) const {
 }
 
 Result<Profile> load_profile(std::span<const ProfileFile> files) {
-  if (files.empty()) return Error{Errc::invalid_argument, "profile_invalid", "a profile has at least one file"};
-  auto rules = std::make_shared<detail::Rules>();
-  try {
-    read_profile(files, *rules);
-  } catch (const std::exception& error) {
-    return Error{Errc::invalid_argument, "profile_invalid", "the profile " + files.front().path + ": " + error.what()};
-  }
-  rules->digest = digest_of(files);
-  return Profile(std::move(rules));
+  return load(files, true);
 }
 
 Result<Profile> standard_profile() {
-  return load_profile(standard_profile_files());
+  // What is part of the program was compiled as a whole by its tests.
+  return load(standard_profile_files(), false);
 }
 
 Result<Profile> sandbox_profile() {
-  return load_profile(sandbox_profile_files());
+  return load(sandbox_profile_files(), false);
 }
 
 }  // namespace skill_verifier::scan

@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <stdexcept>
 
+#include "skill_verifier/core/bytes.hpp"
+
 namespace skill_verifier::scan {
 namespace {
 
@@ -106,15 +108,18 @@ class Reader {
     }
     for (std::size_t i = 0; i < rules_.patterns.size(); ++i) {
       Pattern& pattern = rules_.patterns[i];
-      if (auto added = rules_.sets[static_cast<std::size_t>(pattern.view)].add(pattern.regex, static_cast<int>(i));
-          !added)
+      const std::string wide = uncounted(pattern.regex);
+      if (wide != pattern.regex) pattern.exact = std::make_unique<LazyRegex>(pattern.regex);
+      if (auto added = rules_.set_of(pattern).add(wide, static_cast<int>(i)); !added)
         throw std::runtime_error(added.error().message);
     }
-    for (PatternSet& set : rules_.sets)
-      set.compile();
+    for (std::size_t view = 0; view < kViews; ++view) {
+      rules_.begins[view].compile();
+      rules_.others[view].compile();
+    }
     for (std::size_t i = 0; i < rules_.patterns.size(); ++i) {
       Pattern& pattern = rules_.patterns[i];
-      pattern.compiled = &rules_.sets[static_cast<std::size_t>(pattern.view)].regex(static_cast<int>(i));
+      pattern.wide = &rules_.set_of(pattern).regex(static_cast<int>(i));
     }
   }
 
@@ -194,6 +199,7 @@ class Reader {
       only_keys(node, {"all", "of", "least", "scope", "lines"});
       for (const auto& item : all)
         alternative.patterns.push_back(read_pattern(item));
+      if (alternative.patterns.empty()) refuse(all, "all is empty");
       for (const auto& item : node["of"])
         alternative.signs.push_back(read_pattern(item));
       alternative.least = node["least"].as<std::size_t>(0);
@@ -206,6 +212,7 @@ class Reader {
     } else {
       alternative.patterns.push_back(read_pattern(node));
     }
+    rules_.patterns[alternative.patterns.front()].begins = true;
     return alternative;
   }
 
@@ -215,7 +222,7 @@ class Reader {
     pattern.view = parse_view(node["view"]);
     if (node["in"]) pattern.where = parse_where(node["in"]);
     pattern.regex = expand(node["pattern"], vocabulary_);
-    pattern.unless = compile(node["unless"]);
+    if (node["unless"]) pattern.unless = std::make_unique<LazyRegex>(expand(node["unless"], vocabulary_));
     if (const YAML::Node host = node["host"]) {
       const auto kind = host.as<std::string>();
       if (kind != "stranger" && kind != "unrelated" && kind != "throwaway")
@@ -236,6 +243,15 @@ class Reader {
 
 void read_profile(std::span<const ProfileFile> files, detail::Rules& rules) {
   Reader(files, rules).run();
+}
+
+void compile_all(const detail::Rules& rules) {
+  for (const Pattern& pattern : rules.patterns) {
+    for (const LazyRegex* regex : {pattern.exact.get(), pattern.unless.get()}) {
+      if (regex == nullptr || regex->get().ok()) continue;
+      throw std::runtime_error("the pattern " + core::shorten(regex->get().pattern()) + ": " + regex->get().error());
+    }
+  }
 }
 
 }  // namespace skill_verifier::scan

@@ -28,9 +28,11 @@ struct Pattern {
   View view = View::text;
   std::uint8_t where = 0xFF;  ///< bits of Where
   std::string regex;          ///< vocabulary expanded
-  std::unique_ptr<RE2> unless;
+  std::unique_ptr<LazyRegex> unless;
   Host host = Host::any;
-  const RE2* compiled = nullptr;  ///< owned by the set of its view
+  bool begins = false;               ///< the first of its alternative, without which nothing else of it is looked for
+  const RE2* wide = nullptr;         ///< matches wherever this one does, and perhaps elsewhere; owned by its set
+  std::unique_ptr<LazyRegex> exact;  ///< null where `wide` is exact
 };
 
 /// Holds when all its patterns do, and enough of its signs, near enough to the first pattern.
@@ -55,13 +57,17 @@ struct Rules {
   std::vector<Check> checks;
   std::vector<Rule> rules;
   std::vector<Pattern> patterns;
-  std::array<PatternSet, kViews> sets;
+  std::array<PatternSet, kViews> begins;  ///< the patterns that alternatives begin with, by view
+  std::array<PatternSet, kViews> others;
   std::unique_ptr<RE2> deterrent;
   std::map<std::string, std::vector<std::string>, std::less<>> lists;
 
   /// Index of a check by the part of its id after the profile's name.
   std::optional<std::size_t> check_index(std::string_view short_id) const;
   const std::vector<std::string>& list(std::string_view name) const;
+  PatternSet& set_of(const Pattern& pattern) {
+    return (pattern.begins ? begins : others)[static_cast<std::size_t>(pattern.view)];
+  }
 };
 }  // namespace detail
 

@@ -85,6 +85,36 @@ TEST(LoadProfile, AsksForAsManySignsAsARuleSays) {
   EXPECT_EQ(hits("evil one\n\nevil two\n"), 0U);
 }
 
+TEST(LoadProfile, RefusesWhatIsCompiledOnlyWhenItIsNeeded) {
+  std::string rule = kRule;
+  rule.replace(rule.find("'evil'"), 6, "'evil.{0,1001}'");
+  const auto counted = load(kProfile, rule);
+  ASSERT_FALSE(counted);
+  EXPECT_THAT(counted.error().message, HasSubstr("{0,1001}"));
+  rule = kRule;
+  rule.replace(rule.find("'evil'"), 6, "'evil', unless: 'not(an'");
+  const auto unless = load(kProfile, rule);
+  ASSERT_FALSE(unless);
+  EXPECT_THAT(unless.error().message, HasSubstr("missing )"));
+}
+
+TEST(LoadProfile, CountsWhatAPatternCounts) {
+  std::string rule = kRule;
+  rule.replace(rule.find("'evil'"), 6, "'one.{0,20}two'");
+  const auto profile = load(kProfile, rule);
+  ASSERT_TRUE(profile) << profile.error().message;
+  const auto hits = [&](std::size_t between) {
+    return scan(source_of("x.md", "one" + std::string(between, '-') + "two\n"), *profile)->failed;
+  };
+  EXPECT_EQ(hits(20), 1U);
+  EXPECT_EQ(hits(21), 0U);
+}
+
+TEST(StandardProfile, CompilesAsAWhole) {
+  const auto profile = load_profile(standard_profile_files());
+  ASSERT_TRUE(profile) << profile.error().message;
+}
+
 TEST(StandardProfile, ListsEveryRuleFileOfTheRepository) {
   const std::filesystem::path folder = skill_verifier::test::source_dir() / "profiles";
   std::set<std::string> on_disk{"standard-v1.yaml"}, embedded;
@@ -130,6 +160,36 @@ TEST(Scan, HandsOnWhatTheSourceCannotRead) {
   const auto report = scan(source, test::standard());
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().id, "pack_corrupt");
+}
+
+TEST(Uncounted, RepeatsWithoutEndWhatIsCountedFarApart) {
+  EXPECT_EQ(uncounted("a.{0,80}b"), "a.*b");
+  EXPECT_EQ(uncounted("(?:x|y){1,24}?z"), "(?:x|y)+?z");
+  EXPECT_EQ(uncounted("[^]{0,80}]{0,40}c"), "[^]{0,80}]*c");
+}
+
+TEST(Uncounted, LeavesEverythingElseAlone) {
+  for (const char* pattern : {"",
+                              "a{0,7}",
+                              "a{30}",
+                              "a{24,}",
+                              "a\\{0,80}",
+                              "[a{0,80}]",
+                              "[\\]{0,80}]",
+                              "[[:alpha:]{0,80}]",
+                              "\\Qa{0,80}\\E",
+                              "\\Qa{0,80}",
+                              "\\x{41}",
+                              "a{,80}",
+                              "a{-1,80}",
+                              "a{80,0}",
+                              "a{0,80",
+                              "a{",
+                              "[a",
+                              "[a\\",
+                              "\\",
+                              "\\x{41"})
+    EXPECT_EQ(uncounted(pattern), pattern);
 }
 
 TEST(LiteralSet, FindsAtLeastAsMuchWithCoarseBytes) {
