@@ -193,6 +193,7 @@ std::string health_json(const service::Health& health, core::Time now, std::stri
   object["store"] = or_ok(health.store_error);
   object["attestation"] = health.attestation;
   object["version"] = version;
+  if (!health.engine.name.empty()) object["engineVersion"] = health.engine.name + " " + health.engine.version;
   object["pools"] = OrderedJson::array();
   for (const auto& pool : health.pools)
     object["pools"].push_back(pool_view(pool));

@@ -124,8 +124,9 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   co_await derived_->remove_stale();
   warm_.open();
   if (options_.pool.min > 0) tasks_.spawn("announce runtimes", announce_runtimes());
-  log::info("engine ready", {{"engine", engine_.traits().name},
-                             {"version", info.version},
+  engine_version_ = {std::string(engine_.traits().name), info.version};
+  log::info("engine ready", {{"engine", engine_version_.name},
+                             {"version", engine_version_.version},
                              {"api", version},
                              {"runtime", profile_.runtime},
                              {"cgroup", info.cgroup_version}});

@@ -44,6 +44,7 @@ class DockerSandbox final : public Sandbox {
   awaitable<Result<RunResult>> run(RunRequest request, OutputSink sink) override;
   awaitable<Result<ExamineResult>> examine(ExamineRequest request) override;
   Profile profile() const override { return profile_; }
+  EngineVersion engine_version() const override { return engine_version_; }
   awaitable<Result<void>> check() override;
   std::vector<PoolState> pools() const override { return warm_.state(); }
   void resize_pools(PoolSizes sizes) override;
@@ -99,6 +100,7 @@ class DockerSandbox final : public Sandbox {
   std::unique_ptr<DerivedImages> derived_;  ///< from `start` on, when init is known
   ImageFacts toolbox_facts_;
   Profile profile_;
+  EngineVersion engine_version_;
 };
 
 template <class Request>

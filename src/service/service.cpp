@@ -221,6 +221,7 @@ awaitable<Health> Service::health() {
   health.queued = impl_->scheduler.queued();
   health.running = impl_->scheduler.active();
   health.draining = impl_->scheduler.draining();
+  health.engine = impl_->sandbox.engine_version();
   health.engine_error = impl_->engine_error;
   health.store_error = counts ? impl_->store_error : std::optional(counts.error().message);
   health.dstack_error = impl_->dstack_error;

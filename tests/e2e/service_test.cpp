@@ -44,6 +44,14 @@ TEST_F(LiveService, DeletingARunningJobRemovesItsContainer) {
   EXPECT_EQ(daemon_->curl("/verify/" + id).status, 404);
 }
 
+TEST_F(LiveService, HealthNamesTheEngine) {
+  std::string version = docker({"version", "--format", "{{.Server.Version}}"});
+  version.resize(version.find_last_not_of('\n') + 1);
+  ASSERT_FALSE(version.empty());
+  const std::string told = daemon_->curl("/health").json().at("engineVersion");
+  EXPECT_TRUE(told.ends_with(" " + version)) << told;
+}
+
 TEST_F(LiveService, AFullQueueAnswers503WithRetryAfter) {
   const std::string running = start_sleeper();
   const std::string hello = (source_dir() / "examples" / "hello-world").string();

@@ -130,6 +130,16 @@ TEST(HealthJson, StartsWithThePredecessorsMembers) {
       R"("pools":[]})");
 }
 
+TEST(HealthJson, NamesTheEngineOnceItIsKnown) {
+  service::Health health;
+  EXPECT_FALSE(parse(health_json(health, core::Time{}, "1")).contains("engineVersion"));
+  health.engine = {"Podman", "4.3.1"};
+  health.engine_error = "no answer";
+  const auto json = parse(health_json(health, core::Time{}, "1"));
+  EXPECT_EQ(json["engineVersion"], "Podman 4.3.1");
+  EXPECT_EQ(json["engine"], "no answer") << "what it was is not how it is";
+}
+
 TEST(HealthJson, ShowsThePools) {
   service::Health health;
   sandbox::PoolState pool;

@@ -471,6 +471,8 @@ TEST_F(LifecycleTest, AHealthCheckThatItsCallerLeftIsNoFailureForTheNext) {
 
 TEST_F(LifecycleTest, HealthTellsWhatDoesNotAnswer) {
   EXPECT_FALSE(await(service_->health()).engine_error);
+  EXPECT_EQ(await(service_->health()).engine.name, "An Engine");
+  EXPECT_EQ(await(service_->health()).engine.version, "1.2.3");
   sandbox_.check_error = unreachable();
   store_->check_error = Error{Errc::unavailable, "store_failed", "disk full"};
   const auto health = await(service_->health());

@@ -157,6 +157,8 @@ class FakeSandbox final : public sandbox::Sandbox {
 
   sandbox::Profile profile() const override { return {"runc", std::string(64, 'c'), std::string(64, 'd')}; }
 
+  sandbox::EngineVersion engine_version() const override { return {"An Engine", "1.2.3"}; }
+
   core::awaitable<Result<void>> check() override {
     if (check_error) co_return *check_error;
     co_return Result<void>{};

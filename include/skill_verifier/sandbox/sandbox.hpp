@@ -174,6 +174,12 @@ struct Profile {
   std::string seccomp_sha256;  ///< of the seccomp profile's text, lower-case hex
 };
 
+/// Whose engine it is, as it said at the start.
+struct EngineVersion {
+  std::string name;  ///< `Docker Engine` or `Podman`; empty before `start` has succeeded
+  std::string version;
+};
+
 /// How many containers wait for jobs that have not come yet.
 struct PoolSizes {
   std::size_t min = 0;  ///< of every allowed runtime whose image is here, also when nobody uses it
@@ -225,6 +231,7 @@ class Sandbox {
   /// the toolbox image. A sandbox that is lost between two commands gives the results so far.
   virtual awaitable<Result<ExamineResult>> examine(ExamineRequest request) = 0;
   virtual Profile profile() const = 0;
+  virtual EngineVersion engine_version() const { return {}; }
   /// Whether the engine answers now; the message says why not.
   virtual awaitable<Result<void>> check() = 0;
   /// The pool of waiting containers, one element a runtime; empty without one.

@@ -127,6 +127,7 @@ struct Health {
   std::size_t queued = 0;
   std::size_t running = 0;
   bool draining = false;
+  sandbox::EngineVersion engine;
   std::optional<std::string> engine_error;
   std::optional<std::string> store_error;
   std::optional<std::string> dstack_error;  ///< the guest agent was found at the start and does not answer now
