@@ -8,6 +8,7 @@
 
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
+#include "skill_verifier/core/log_level.hpp"
 #include "skill_verifier/core/trace.hpp"
 
 #include <nlohmann/json.hpp>
@@ -64,6 +65,10 @@ void write(spdlog::level::level_enum level, std::string_view event, Fields field
 }
 
 }  // namespace
+
+bool shows_debug() {
+  return logger()->should_log(spdlog::level::debug);
+}
 
 void configure(Level level, Format format) {
   if (current_format != format) current_format = format;

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <utility>
 
-#include "skill_verifier/core/ids.hpp"
+#include "core/random_name.hpp"
 
 namespace skill_verifier::core {
 namespace {
@@ -45,10 +45,10 @@ std::optional<TraceContext> parse_traceparent(std::string_view value) {
 
 TraceContext own_span(const std::optional<TraceContext>& parent) {
   TraceContext context = parent.value_or(TraceContext{});
-  if (!parent) context.trace_id = random_hex(16);
+  if (!parent) context.trace_id = random_name(16);
   // A later version's flags mean what they do in ours for the lowest bit alone.
   if (parent) context.flags = (parent->flags[1] - (parent->flags[1] >= 'a' ? 'a' - 10 : '0')) % 2 == 1 ? "01" : "00";
-  context.parent_id = random_hex(8);
+  context.parent_id = random_name(8);
   return context;
 }
 

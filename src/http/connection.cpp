@@ -21,6 +21,7 @@
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
+#include "skill_verifier/core/log_level.hpp"
 
 namespace skill_verifier::http {
 namespace {
@@ -67,11 +68,12 @@ std::optional<core::TraceContext> trace_parent(const RequestHead& head) {
 
 /// Answers that change something are events, others are seen at debug level only.
 void log_request(const Request& request, const Response& response, bool sent, SteadyTime began) {
+  const bool changes = request.head.method == "POST" || request.head.method == "DELETE";
+  if (!changes && !core::log::shows_debug()) return;
   const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now() - began);
   const core::log::Field method("method", request.head.method), path("path", core::shorten(request.head.path)),
       status("status", response.status), milliseconds("ms", static_cast<double>(elapsed.count()) / 1000.0),
       delivered("sent", sent), id("request", request.id);
-  const bool changes = request.head.method == "POST" || request.head.method == "DELETE";
   const auto log = changes ? &core::log::info : &core::log::debug;
   if (response.job.empty()) {
     log("request", {method, path, status, milliseconds, delivered, id});
@@ -281,7 +283,8 @@ awaitable<HeadState> Connection::Impl::read_head() {
   parser.reset();
   body_left.reset();
   idle = buffer.size() == 0;
-  if (idle) buffer.shrink_to_fit();
+  // A waiting connection holds no more than one block; between two requests of a busy one it stays.
+  if (idle && buffer.capacity() > kReadBlock) buffer.shrink_to_fit();
   stream->transport().expires_after(idle && !head_text.empty() ? options().idle_time : options().header_time);
   std::size_t scanned = 0;
   while (true) {

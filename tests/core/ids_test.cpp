@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <set>
+#include <thread>
+
+#include "core/random_name.hpp"
 
 namespace skill_verifier::core {
 namespace {
@@ -16,6 +20,23 @@ TEST(Ids, AreWellFormedAndDiffer) {
   }
   EXPECT_EQ(seen.size(), 1000u);
   EXPECT_EQ(new_request_id().size(), 16u);
+}
+
+TEST(Ids, NamesDrawnAheadDifferInEveryThread) {
+  std::mutex mutex;
+  std::set<std::string> seen;
+  const auto draw = [&] {
+    for (int i = 0; i < 500; ++i) {
+      const std::string name = random_name(static_cast<std::size_t>(1 + i % 32));
+      EXPECT_EQ(name.size(), 2u * static_cast<std::size_t>(1 + i % 32));
+      if (name.size() < 16) continue;
+      const std::lock_guard lock(mutex);
+      EXPECT_TRUE(seen.insert(name).second) << name;
+    }
+  };
+  std::thread other(draw);
+  draw();
+  other.join();
 }
 
 TEST(Ids, AnythingElseIsNoJobId) {
