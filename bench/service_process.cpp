@@ -65,11 +65,11 @@ void remove_leftovers(Setup& setup) {
 }
 
 ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue,
-                               const std::function<void(const fs::path&)>& prepare, int pool)
+                               const std::function<void(const fs::path&)>& prepare, int pool, int pool_min)
     : setup_(setup), directory_(setup.directory) {
   if (prepare) prepare(directory() / "data");
   const fs::path config = directory() / "config.yaml";
-  std::ofstream(config) << configuration(workers, queue, pool);
+  std::ofstream(config) << configuration(workers, queue, pool, pool_min);
   process_.emplace(std::vector<std::string>{setup.program.string(), "serve", "--config", config.string()},
                    directory() / "log");
   port_ = wait_for_port();
@@ -78,7 +78,7 @@ ServiceProcess::ServiceProcess(Setup& setup, int workers, int queue,
   client_.emplace(setup.loop.executor(), net::Endpoint{net::Endpoint::Kind::tcp, "127.0.0.1", port_}, limits);
 }
 
-std::string ServiceProcess::configuration(int workers, int queue, int pool) const {
+std::string ServiceProcess::configuration(int workers, int queue, int pool, int pool_min) const {
   return fmt::format(
       "listen: {{address: 127.0.0.1, port: 0}}\n"
       "data_dir: \"{0}/data\"\n"
@@ -88,10 +88,11 @@ std::string ServiceProcess::configuration(int workers, int queue, int pool) cons
       "attestation: {{enabled: false}}\n"
       "workers: {4}\n"
       "queue: {5}\n"
-      "pool: {{max: {7}}}\n"
+      "pool: {{min: {8}, max: {7}}}\n"
       "cache: {{enabled: false}}\n",
       directory().string(), setup_.docker_host, kInstance, setup_.image, workers, queue,
-      setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image), pool);
+      setup_.second_image.empty() ? "" : fmt::format(", \"debian:bookworm-slim\": \"{}\"", setup_.second_image), pool,
+      pool_min);
 }
 
 std::uint16_t ServiceProcess::wait_for_port() {

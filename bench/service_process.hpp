@@ -46,9 +46,9 @@ void remove_leftovers(Setup& setup);
 class ServiceProcess {
  public:
   /// `prepare` gets the service's data_dir before it starts. `pool`: most containers that wait for jobs, of one
-  /// runtime.
+  /// runtime; `pool_min`: how many always do.
   ServiceProcess(Setup& setup, int workers, int queue, const std::function<void(const fs::path&)>& prepare = {},
-                 int pool = 0);
+                 int pool = 0, int pool_min = 0);
 
   /// POST /verify with a folder beneath the skill root.
   net::Request path_request(const fs::path& skill) const;
@@ -64,7 +64,7 @@ class ServiceProcess {
   fs::path directory() const { return directory_.path(); }
 
  private:
-  std::string configuration(int workers, int queue, int pool) const;
+  std::string configuration(int workers, int queue, int pool, int pool_min) const;
   std::uint16_t wait_for_port();
 
   Setup& setup_;

@@ -112,7 +112,8 @@ Figure measure_stages(Setup& setup) {
   Taken cold, warm, uncounted;
   const std::size_t wanted = setup.quick ? kQuickSamples : kSamples;
   const auto fresh = [&](const net::Request& request, Samples& samples) {
-    // What a job leaves to be done after its verdict must not slow the next one down.
+    // What a job leaves to be done after its verdict must not slow the next one down, nor the other service's refill.
+    wait_for_pool(setup, with);
     settle_idle(setup);
     if (!take(without, request, false, samples))
       throw std::runtime_error("a container waited although the pool is off");
