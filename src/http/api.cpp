@@ -102,6 +102,27 @@ awaitable<Response> Api::answer(Request& request) {
                    request);
 }
 
+std::optional<Response> Api::answer_at_once(Request& request) {
+  if (request.head.method != "GET" || !request.head.query.empty()) return std::nullopt;
+  const auto match = match_path(request.head.path);
+  const Route* route = match ? find_route(*match, request.head.method) : nullptr;
+  if (!route || route->action != Action::show_job) return std::nullopt;
+  auto text = cache_.find(match->job_id, JobCache::Clock::now());
+  auto caller = text ? gate_.anonymous(request) : std::nullopt;
+  if (!caller) return std::nullopt;
+  request.caller = std::move(*caller);
+  Fields fields;
+  const auto counted = gate_.admit(request.caller, auth::Operation::read, fields);
+  Response response = counted ? json_response(200, {}) : refuse(counted.error(), request);
+  if (counted) {
+    response.job = match->job_id;
+    response.shared_body = std::move(text);
+  }
+  std::ranges::move(fields, std::back_inserter(response.headers));
+  response.route = match->path;
+  return response;
+}
+
 awaitable<Response> Api::dispatch(Request& request) {
   const auto match = match_path(request.head.path);
   if (!match) {

@@ -27,6 +27,9 @@ class Api {
   /// Never throws: a bug becomes a logged 500. `request` stays alive and unmoved until this returns; the answer's
   /// stream does not refer to it.
   awaitable<Response> answer(Request& request);
+  /// The same answer where there is nothing to wait for: a finished job that was read a moment ago, for somebody
+  /// without a key. Nothing for any other request, which has not been counted then.
+  std::optional<Response> answer_at_once(Request& request);
 
   /// Every answer is counted here once it is known, `time` being that from the request's head to the answer's.
   void count(std::string_view method, const Response& response, core::Duration time);

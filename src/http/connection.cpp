@@ -320,9 +320,13 @@ awaitable<bool> Connection::Impl::serve_request() {
   request.body = [this, head = &request.head](std::uint64_t limit) { return read_body(head, limit); };
 
   // What changes something is carried through for a client that has gone, what only waits for it is not.
-  auto answering = group.api.answer(request);
-  if (request.head.method == "GET") answering = while_connected(watch, std::move(answering));
-  const Response response = co_await std::move(answering);
+  auto at_once = group.api.answer_at_once(request);
+  if (!at_once) {
+    auto answering = group.api.answer(request);
+    if (request.head.method == "GET") answering = while_connected(watch, std::move(answering));
+    at_once = co_await std::move(answering);
+  }
+  const Response& response = *at_once;
   group.api.count(request.head.method, response, now() - began);
   gone = gone || watch->lost;
   if (gone) {

@@ -141,6 +141,14 @@ auth::Address Gate::address_of(const Request& request) const {
   return auth::client_address(request.peer, options_.trusted_proxies, options_.proxy_field, values);
 }
 
+std::optional<auth::Caller> Gate::anonymous(const Request& request) const {
+  const auto credential = credential_of(request.head);
+  if (!credential || !credential->empty()) return std::nullopt;
+  auth::Caller caller;
+  caller.address = address_of(request);
+  return caller;
+}
+
 awaitable<tl::expected<auth::Caller, Problem>> Gate::identify(const Request& request) {
   auth::Caller caller;
   caller.address = address_of(request);

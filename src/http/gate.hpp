@@ -30,6 +30,9 @@ class Gate {
   /// `credentials_ambiguous`, 401 `key_invalid`, 503 `keys_unavailable`; 429 for an address that keeps failing.
   awaitable<tl::expected<auth::Caller, Problem>> identify(const Request& request);
 
+  /// The caller of a request that carries no key; nothing for any other.
+  std::optional<auth::Caller> anonymous(const Request& request) const;
+
   /// Counts the request and decides on it; `fields` get the RateLimit fields of the answer. 429 `rate_limited` or
   /// `quota_exceeded`, 401 `key_required`, 403 `scope_missing`.
   tl::expected<void, Problem> admit(const auth::Caller& caller, auth::Operation operation,

@@ -246,6 +246,44 @@ TEST_F(AccessTest, AnAddressThatAsksTooOftenIs429) {
   EXPECT_EQ(ask("GET", "/attestation").status, 200) << "nothing tells those on this machine apart";
 }
 
+/// A finished job that was read a moment ago is answered from memory, without the way that other requests take.
+TEST_F(AccessTest, WhatIsAnsweredFromMemoryIsCountedAndLetInAlike) {
+  options_.address_rate = {2, std::chrono::hours(1)};
+  start();
+  add_job('1', "", false);
+  const std::string path = "/verify/" + job_id('1');
+  const auto finds = [this] {
+    int count = 0;
+    server_->run([&count](FakeBackend& backend) { count = backend.finds; });
+    return count;
+  };
+  const Answer first = ask("GET", path, from("192.0.2.1")), again = ask("GET", path, from("192.0.2.1"));
+  EXPECT_EQ(finds(), 1) << "the second one is from memory";
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(again.header("RateLimit-Remaining"), "0");
+  EXPECT_EQ(again.header("Cache-Control"), first.header("Cache-Control"));
+  EXPECT_EQ(again.header("Content-Type"), first.header("Content-Type"));
+  const Answer refused = ask("GET", path, from("192.0.2.1"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(code(refused), "rate_limited");
+  EXPECT_FALSE(refused.header("Retry-After").empty());
+  EXPECT_EQ(ask("GET", path, "Authorization: Bearer sv_wrong\r\n" + from("192.0.2.2")).status, 401);
+  EXPECT_EQ(ask("GET", path, "X-API-Key: a\r\nX-API-Key: b\r\n" + from("192.0.2.2")).status, 400);
+  EXPECT_EQ(ask("POST", path, from("192.0.2.3")).status, 405);
+}
+
+TEST_F(AccessTest, WhatIsInMemoryIsForNobodyWhoMayNotRead) {
+  options_.access.read = auth::Openness::key;
+  start();
+  add_job('1', "", false);
+  const std::string path = "/verify/" + job_id('1'), key = make_key("read");
+  EXPECT_EQ(ask("GET", path, bearer(key)).status, 200);
+  const Answer answer = ask("GET", path);
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(code(answer), "key_required");
+}
+
 TEST_F(AccessTest, OneNetworkOfIpv6IsOneClient) {
   options_.address_rate = {1, std::chrono::hours(1)};
   start();
