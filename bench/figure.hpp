@@ -47,6 +47,8 @@ Figure measure_memory(Setup& setup);
 /// be installed. Asks nothing of the engine.
 Figure measure_dcap(Setup& setup);
 
+/// Jobs that find a container waiting, one at a time and sixteen at once, against `docker run`.
+Figure measure_warm(Setup& setup);
 /// Jobs by the hundred at set times: the scenarios of README.md, against what the engine does alone.
 Figure measure_load(Setup& setup);
 /// The same kind of load against any server with the same API. It has to allow archives.

@@ -54,6 +54,7 @@ std::vector<Benchmark> benchmarks() {
           {"stored", "With many stored jobs", measure_stored},
           {"memory", "Memory", measure_memory},
           {"dcap", "Quote verification", measure_dcap},
+          {"warm", "Warm hits", measure_warm},
           {"load", "Load", measure_load},
           {"soak", "Soak", measure_soak}};
 }

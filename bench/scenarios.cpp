@@ -277,9 +277,8 @@ const LoadReport& named(const std::vector<LoadReport>& reports, std::string_view
   return *found;
 }
 
-std::vector<Row> rows_of(const Baselines& baselines, const WarmHits& hits, const std::vector<LoadReport>& reports) {
+std::vector<Row> rows_of(const Baselines& baselines, const std::vector<LoadReport>& reports) {
   const auto single = summary_of(named(reports, "single"), &JobSample::verdict);
-  const auto warm = summarize(hits.verdict_ms);
   const auto& docker = baselines.docker_run_ms;
   const auto failed = std::ranges::count_if(reports, [](const auto& report) { return report.failed > 0; });
   double sustained = 0;
@@ -289,11 +288,6 @@ std::vector<Row> rows_of(const Baselines& baselines, const WarmHits& hits, const
       {"docker run --rm, same limits: median", docker.median, "ms", {}, {}},
       {"engine alone, one at a time: median", baselines.raw_ms.median, "ms", {}, {}},
       {"engine alone, four at a time", baselines.raw_per_second, "1/s", {}, {}},
-      {"warm hit, one job in flight, POST to verdict: median", warm.median, "ms", {}, {}},
-      {"  against docker run's median", 100 * warm.median / docker.median, "%", {}, 5.0},
-      {"warm hit, one job in flight, POST to verdict: p99", warm.p99, "ms", {}, {}},
-      {"  against docker run's median", 100 * warm.p99 / docker.median, "%", {}, 20.0},
-      {"burst of 16 on a pool of 16 (median)", median(hits.burst_per_second), "1/s", 100.0, {}},
       {"one job after the other without a pause: median", single.median, "ms", {}, {}},
       {"burst of 16 on what happens to wait", named(reports, "burst-16").jobs_per_second, "1/s", {}, {}},
       {"most jobs/s of any scenario", sustained, "1/s", {}, {}},
@@ -304,12 +298,31 @@ std::vector<Row> rows_of(const Baselines& baselines, const WarmHits& hits, const
 
 }  // namespace
 
+Figure measure_warm(Setup& setup) {
+  const auto docker = time_docker_runs(setup);
+  print_load_header();
+  const WarmHits hits = measure_warm_hits(setup);
+  const auto warm = summarize(hits.verdict_ms);
+  Figure figure;
+  figure.rows = {
+      {"docker run --rm, same limits: median", docker.median, "ms", {}, {}},
+      {"warm hit, one job in flight, POST to verdict: median", warm.median, "ms", {}, {}},
+      {"  against docker run's median", 100 * warm.median / docker.median, "%", {}, 5.0},
+      {"warm hit, one job in flight, POST to verdict: p99", warm.p99, "ms", {}, {}},
+      {"  against docker run's median", 100 * warm.p99 / docker.median, "%", {}, 20.0},
+      {"burst of 16 on a pool of 16 (median)", median(hits.burst_per_second), "1/s", 100.0, {}},
+  };
+  figure.details = {{"dockerRunMs", to_json(docker)},
+                    {"warmHitMs", to_json(warm)},
+                    {"warmBurstPerSecond", to_json(summarize(hits.burst_per_second))}};
+  return figure;
+}
+
 Figure measure_load(Setup& setup) {
   Figure figure;
   const Baselines baselines = measure_baselines(setup);
   std::vector<LoadReport> reports;
   print_load_header();
-  const WarmHits hits = measure_warm_hits(setup);
   {
     ServiceProcess service(setup, kWorkers, kQueue, {}, kWorkers);
     reports = Bench(setup, service).play("", true);
@@ -323,11 +336,9 @@ Figure measure_load(Setup& setup) {
     std::ranges::move(more, std::back_inserter(reports));
     service.process().end(SIGTERM);
   }
-  figure.rows = rows_of(baselines, hits, reports);
+  figure.rows = rows_of(baselines, reports);
   figure.details = {{"dockerRunMs", to_json(baselines.docker_run_ms)},
                     {"engineAloneMs", to_json(baselines.raw_ms)},
-                    {"warmHitMs", to_json(summarize(hits.verdict_ms))},
-                    {"warmBurstPerSecond", to_json(summarize(hits.burst_per_second))},
                     {"engineAlonePerSecond", rounded(baselines.raw_per_second)},
                     {"scenarios", Json::array()}};
   for (const auto& report : reports)
