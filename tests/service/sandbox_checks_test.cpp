@@ -11,7 +11,6 @@ namespace {
 using nlohmann::json;
 using testing::Contains;
 using testing::HasSubstr;
-using testing::Not;
 
 /// The service over fakes, with checks in the sandbox that see what the test says.
 class SandboxChecksTest : public ServiceTest {
@@ -196,6 +195,16 @@ TEST_F(SandboxChecksTest, EndWithTheJobThatIsRemoved) {
   ASSERT_TRUE(await(service_->remove(id)));
   ASSERT_TRUE(await(sandbox_.until_running(0)));
   EXPECT_EQ(sandbox_.cancelled, 2);
+}
+
+TEST_F(SandboxChecksTest, AreNotWaitedForWhereTheTestHasNoImage) {
+  sandbox_.examine_holds = true;
+  sandbox_.known.insert_or_assign("alpine:latest",
+                                  Error{Errc::rejected, "image_not_allowed", "image alpine:latest is not on the list"});
+  const auto job = wait(submit_with_script(kTested));
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_THAT(job.error, HasSubstr("image_not_allowed"));
+  EXPECT_EQ(sandbox_.cancelled, 1) << "the checks, which nobody would read";
 }
 
 TEST_F(SandboxChecksTest, AFaultOfTheTestIsTheJobsFaultWhateverTheChecksSay) {
