@@ -1,6 +1,7 @@
 #include "sandbox/container_spec.hpp"
 
 #include <fmt/core.h>
+#include <linux/capability.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -19,10 +20,6 @@ constexpr std::uint64_t kSharedMemoryBytes = 16u << 20;
 constexpr std::uint64_t kSharedMemoryInodes = 256;
 /// Writable places that Podman gives a read-only root, as large as memory.
 constexpr const char* kAddedByEngine[] = {"/run", "/var/tmp"};
-
-bool is_strict(Role role) {
-  return role == Role::test || role == Role::pool;
-}
 
 /// Counted per user over all containers and the host, which pids is not: only there because the engine wants one. Most
 /// services may set it without further rights.
@@ -80,18 +77,34 @@ Json arguments(const ContainerSpec& spec, const EngineTraits& traits) {
   return made;
 }
 
-Json capabilities(Role role) {
+struct Capability {
+  const char* name;
+  unsigned number;
+};
+
+std::vector<Capability> capabilities(Role role) {
   switch (role) {
     case Role::test:
     case Role::pool:
-      return {"SETUID", "SETGID"};  // init needs them to become the job's user, and then the job has none
+      // init needs them to become the job's user, and then the job has none
+      return {{"SETUID", CAP_SETUID}, {"SETGID", CAP_SETGID}};
     case Role::prepare:
       // What package managers need (apk runs scripts under chroot), and KILL for init: a process may change its user.
-      return {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SYS_CHROOT"};
+      return {{"CHOWN", CAP_CHOWN},   {"DAC_OVERRIDE", CAP_DAC_OVERRIDE},
+              {"FOWNER", CAP_FOWNER}, {"FSETID", CAP_FSETID},
+              {"KILL", CAP_KILL},     {"SETGID", CAP_SETGID},
+              {"SETUID", CAP_SETUID}, {"SYS_CHROOT", CAP_SYS_CHROOT}};
     case Role::build:
       break;
   }
-  return Json::array();
+  return {};
+}
+
+Json capability_names(Role role) {
+  Json names = Json::array();
+  for (const auto& capability : capabilities(role))
+    names.push_back(capability.name);
+  return names;
 }
 
 Json host_config(const ContainerSpec& spec, const EngineTraits& traits, std::string_view seccomp) {
@@ -104,7 +117,7 @@ Json host_config(const ContainerSpec& spec, const EngineTraits& traits, std::str
       {"Privileged", false},
       {"AutoRemove", false},  // it would race with our question whether memory ended the container
       {"CapDrop", {"ALL"}},
-      {"CapAdd", capabilities(spec.role)},
+      {"CapAdd", capability_names(spec.role)},
       {"SecurityOpt", {"no-new-privileges:true", fmt::format("seccomp={}", seccomp)}},
       {"PidsLimit", limits.pids},
       {"Memory", limits.memory_bytes},
@@ -142,6 +155,17 @@ std::string_view to_string(Role role) {
       return "build";
   }
   return "build";
+}
+
+bool is_strict(Role role) {
+  return role == Role::test || role == Role::pool;
+}
+
+std::uint64_t capability_mask(Role role) {
+  std::uint64_t mask = 0;
+  for (const auto& capability : capabilities(role))
+    mask |= std::uint64_t{1} << capability.number;
+  return mask;
 }
 
 std::string container_body(const ContainerSpec& spec, const EngineTraits& traits, std::string_view seccomp) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ enum class Role {
   build,    ///< is never started: a place to put init into an image
 };
 std::string_view to_string(Role role);
+/// Whether it runs a command of a skill.
+bool is_strict(Role role);
+/// The capabilities that its containers are given, a bit each by their numbers.
+std::uint64_t capability_mask(Role role);
 
 /// Labels of everything that this program leaves in an engine.
 inline constexpr const char* kLabelInstance = "skill-verifier.instance";

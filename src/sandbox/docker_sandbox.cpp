@@ -107,6 +107,7 @@ awaitable<Result<std::vector<std::string>>> DockerSandbox::start() {
   SKILL_VERIFIER_CO_TRY(const auto version, co_await engine_.negotiate());
   SKILL_VERIFIER_CO_TRY(const auto info, co_await engine_.info());
   SKILL_VERIFIER_CO_TRY_VOID(check_limits(info, engine_.traits(), options_.oci_runtime));
+  runner_.runs_on(info.kernel);
   profile_.runtime = options_.oci_runtime.empty() ? info.default_runtime : options_.oci_runtime;
   profile_.init_sha256 = init.sha256;
   profile_.seccomp_sha256 = core::sha256_hex(seccomp_profile());

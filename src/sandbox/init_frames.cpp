@@ -50,6 +50,8 @@ class Fields {
     const auto bytes = take(integer<std::uint32_t>());
     return std::string(core::as_text(bytes));
   }
+  /// Whatever is left is of no interest.
+  void skip() { rest_ = {}; }
   bool complete() const { return ok_ && rest_.empty(); }
 
  private:
@@ -69,6 +71,25 @@ class Fields {
 
 Error broken(std::string message) {
   return Error{Errc::unavailable, "sandbox_lost", "the sandbox's init broke the protocol: " + std::move(message)};
+}
+
+/// Another version's fields would be read as ours: only the number counts then.
+Ready read_ready(Fields& fields) {
+  Ready ready{fields.integer<std::uint32_t>(), {}};
+  if (ready.version != kProtocolVersion) {
+    fields.skip();
+    return ready;
+  }
+  auto& held = ready.confinement;
+  held.capabilities = fields.integer<std::uint64_t>();
+  held.bits = fields.integer<std::uint8_t>();
+  held.open_files = fields.integer<std::uint64_t>();
+  held.core_bytes = fields.integer<std::uint64_t>();
+  held.file_bytes = fields.integer<std::uint64_t>();
+  held.memory_bytes = fields.integer<std::uint64_t>();
+  held.processes = fields.integer<std::uint64_t>();
+  held.kernel = fields.text();
+  return ready;
 }
 
 Exit read_exit(Fields& fields) {
@@ -124,7 +145,7 @@ std::optional<StreamId> output_of(InitFrame type) {
 std::optional<decltype(Message::body)> read_body(InitFrame type, Fields& fields) {
   switch (type) {
     case InitFrame::ready:
-      return Ready{fields.integer<std::uint32_t>()};
+      return read_ready(fields);
     case InitFrame::unpacked: {
       const auto files = fields.integer<std::uint32_t>();
       return Unpacked{files, fields.integer<std::uint64_t>()};
@@ -152,6 +173,7 @@ bool about_a_command(InitFrame type) {
 }
 
 bool known_values(const Message& message) {
+  if (const auto* ready = std::get_if<Ready>(&message.body)) return ready->confinement.kernel.size() <= kMaxRelease;
   if (const auto* exit = std::get_if<Exit>(&message.body)) return exit->reason <= ExitReason::killed;
   const auto* seen = std::get_if<Seen>(&message.body);
   return seen == nullptr || std::ranges::all_of(seen->watched.asked, [](const Watched::Asked& asked) {

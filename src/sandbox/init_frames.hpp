@@ -33,8 +33,20 @@ Result<Bytes> encode_run(std::uint8_t index, const std::vector<std::string>& arg
                          std::chrono::milliseconds timeout, std::uint64_t kept_bytes, bool watched = false);
 Bytes encode_finish();
 
+/// What init found itself held by, as init_protocol.hpp has it.
+struct Confinement {
+  std::uint64_t capabilities = 0;
+  std::uint8_t bits = 0;
+  std::uint64_t open_files = 0;
+  std::uint64_t core_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t processes = 0;
+  std::string kernel;
+};
 struct Ready {
   std::uint32_t version = 0;
+  Confinement confinement;
 };
 struct Unpacked {
   std::uint32_t files = 0;

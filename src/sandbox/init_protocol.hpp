@@ -25,12 +25,20 @@
 /// may have changed its user) and, for apk, SYS_CHROOT.
 namespace skill_verifier::sandbox::init {
 
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr std::uint32_t kMaxKept = 8u << 20;          ///< most kept bytes per stream that `run` may ask for
 inline constexpr std::uint32_t kMaxFrame = kMaxKept + 4096;  ///< longest payload either side accepts: an exit frame
 inline constexpr std::uint32_t kOutputFrame = 64u << 10;     ///< longest out/err payload sent
 inline constexpr std::uint32_t kMaxSightings = 16;           ///< half of them of each kind
 inline constexpr std::uint32_t kMaxTarget = 256;
+inline constexpr std::uint32_t kMaxRelease = 64;  ///< bytes of a kernel's release
+
+/// Bits of a ready frame.
+inline constexpr std::uint8_t kNoNewPrivileges = 1;
+inline constexpr std::uint8_t kSystemCallFilter = 2;  ///< some seccomp filter; which, the engine was told
+inline constexpr std::uint8_t kReadOnlyRoot = 4;
+inline constexpr std::uint8_t kNetworkAddress = 8;  ///< an interface besides lo has an address
+
 inline constexpr const char* kInitPath = "/skill-verifier-init";
 /// `--inodes=PATH=NUMBER`, once per file system: more of them there end the command, where the engine's tmpfs has no
 /// limit of its own.
@@ -57,7 +65,10 @@ enum class HostFrame : std::uint8_t {
 };
 
 enum class InitFrame : std::uint8_t {
-  ready = 65,     ///< u32 version
+  /// u32 version, u64 capabilities (permitted to init or in the bounding set, as a mask; all = unknown), u8 bits, u64
+  /// hard limits of open files, core bytes and file bytes, u64 memory bytes and u64 processes of its cgroup (0 = not to
+  /// be seen, all = no limit), text release of the kernel it runs on, at most kMaxRelease bytes
+  ready = 65,
   unpacked = 66,  ///< u32 files, u64 bytes
   started = 67,   ///< u32 pid
   /// The command's standard output: the first half of the kept bytes as they come, and the rest of them at the end when

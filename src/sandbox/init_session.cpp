@@ -290,11 +290,12 @@ Result<void> InitSession::on_message(init::Message message) {
   return std::visit([this](auto& body) { return on(std::move(body)); }, message.body);
 }
 
-Result<void> InitSession::on(const init::Ready& ready) {
+Result<void> InitSession::on(init::Ready ready) {
   SKILL_VERIFIER_TRY_VOID(expect(phase_ == Phase::starting, "ready"));
   if (ready.version != init::kProtocolVersion) {
     return lost(fmt::format("init speaks protocol {}, we speak {}", ready.version, init::kProtocolVersion));
   }
+  confinement_ = std::move(ready.confinement);
   phase_ = Phase::idle;
   return {};
 }

@@ -63,6 +63,8 @@ class InitSession {
   /// Begins to read and waits for init's first word. Once it was called, `end` must be awaited before the session is
   /// destroyed. Errors: unavailable `sandbox_lost`, cancelled.
   awaitable<Result<void>> greet(core::Duration limit);
+  /// What init said in its greeting.
+  const init::Confinement& confinement() const { return confinement_; }
   /// Whether init has greeted, was given nothing yet, and its stream is open.
   bool waiting() const { return phase_ == Phase::idle && !given_ && !failure_ && !over_; }
   /// Called when nothing more can be read. At most one; from the reading coroutine, so it only takes note.
@@ -112,7 +114,7 @@ class InitSession {
   Result<void> take(ByteView bytes);
   Result<void> take_messages();
   Result<void> on_message(init::Message message);
-  Result<void> on(const init::Ready& ready);
+  Result<void> on(init::Ready ready);
   Result<void> on(const init::Unpacked& unpacked);
   Result<void> on(const init::Started& started);
   Result<void> on(const init::OutputBytes& output);
@@ -133,6 +135,7 @@ class InitSession {
   std::string diagnostics_;
   Phase phase_ = Phase::starting;
   std::uint64_t kept_bytes_ = 0;
+  init::Confinement confinement_;
   Observation seen_;
   Series series_;
   std::uint8_t command_ = 0;  ///< number of the one that runs

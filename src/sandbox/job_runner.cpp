@@ -1,11 +1,13 @@
 #include "sandbox/job_runner.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <utility>
 
+#include "sandbox/confinement.hpp"
 #include "sandbox/outcome.hpp"
 #include "skill_verifier/core/log.hpp"
 
@@ -40,7 +42,7 @@ awaitable<Started> JobRunner::start(ContainerSpec spec) {
     made.error = cancelled_error();
     co_return made;
   }
-  auto created = co_await containers_.create(std::move(spec));
+  auto created = co_await containers_.create(spec);
   if (!created) {
     made.error = created.error();
     co_return made;
@@ -58,14 +60,22 @@ awaitable<Started> JobRunner::start(ContainerSpec spec) {
   }
   auto session = std::make_unique<InitSession>(executor_, pool_, std::move(*stream));
   const auto greeted = co_await session->greet(timeouts_.start);
-  if (greeted) {
+  made.error = greeted ? unconfined(*session, spec) : greeted.error();
+  if (!made.error) {
     made.live.session = std::move(session);
     co_return made;
   }
-  made.error = greeted.error();
   co_await session->end();
   note_loss(*session, *made.error, {});
   co_return made;
+}
+
+std::optional<Error> JobRunner::unconfined(const InitSession& session, const ContainerSpec& spec) const {
+  const auto missing = unheld_inside(session.confinement(), spec, kernel_);
+  if (missing.empty()) return std::nullopt;
+  return Error{Errc::unavailable, "engine_unsuitable",
+               fmt::format("{} started a sandbox without {}", engine_.traits().name, fmt::join(missing, "; ")),
+               "nothing was run in it; see whether the engine and its OCI runtime are configured to leave that out"};
 }
 
 awaitable<Ran> JobRunner::run(Job job) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sandbox/container_spec.hpp"
@@ -48,7 +49,10 @@ class JobRunner {
   JobRunner(core::asio::any_io_executor executor, Engine& engine, Containers& containers, core::WorkPool& pool,
             std::size_t concurrent_starts, DockerTimeouts timeouts);
 
-  /// A new container, up to init's greeting. As many at once as `concurrent_starts`, the others wait their turn.
+  /// The kernel's release that the engine named.
+  void runs_on(std::string kernel) { kernel_ = std::move(kernel); }
+  /// A new container, up to init's greeting, in which init is confined as it should be: else unavailable
+  /// `engine_unsuitable`. As many at once as `concurrent_starts`, the others wait their turn.
   awaitable<Started> start(ContainerSpec spec);
   /// The job in a new container of its own. Errors in Ran::result: as Sandbox's.
   awaitable<Ran> run(Job job);
@@ -59,6 +63,7 @@ class JobRunner {
 
  private:
   awaitable<Result<std::unique_ptr<net::Stream>>> attach_and_start(std::string container);
+  std::optional<Error> unconfined(const InitSession& session, const ContainerSpec& spec) const;
   awaitable<Ran> run_series_in(LiveContainer live, Job job);
   awaitable<Result<Observation>> converse(LiveContainer& live, Job& job);
   static void note_loss(const InitSession& session, const Error& error, const ContainerSpec& spec);
@@ -73,6 +78,7 @@ class JobRunner {
   Containers& containers_;
   core::WorkPool& pool_;
   core::Semaphore starts_;
+  std::string kernel_;
   DockerTimeouts timeouts_;
   core::Event talked_;
 };

@@ -8,7 +8,8 @@
 #include "skill_verifier/core/sha2.hpp"
 
 /// Some engines take a container whose limits they do not know, cannot read or replace by others. There one is started
-/// that holds nothing but init, and looked at, before the first job comes.
+/// that holds nothing but init, and looked at from both sides, before the first job comes: init says what it sees in
+/// every container, and one that is not as it should be does not start.
 namespace skill_verifier::sandbox {
 namespace {
 

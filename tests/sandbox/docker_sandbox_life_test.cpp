@@ -3,33 +3,18 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "sandbox/docker_fixture.hpp"
-#include "sandbox/engine_relay.hpp"
+#include "sandbox/relayed_fixture.hpp"
 #include "skill_verifier/sandbox/one_shot.hpp"
 
 namespace skill_verifier::sandbox {
 namespace {
 
-using test::DockerFixture;
-using test::EngineRelay;
 using testing::AnyOf;
 using testing::Eq;
 using testing::IsEmpty;
 
-class DockerSandboxLifeTest : public DockerFixture {
+class DockerSandboxLifeTest : public test::RelayedFixture {
  protected:
-  /// Puts the sandbox behind a relay that can be cut; the fixture's own engine client stays in front of it.
-  bool behind_relay() {
-    const auto engine = endpoint();
-    if (engine.kind != net::Endpoint::Kind::unix_socket) return false;
-    relay_ = std::make_unique<EngineRelay>(io_, folder_ / "relay.sock", engine.host);
-    stop();
-    options_.docker_host = "unix://" + (folder_ / "relay.sock").string();
-    options_.timeouts.remove = std::chrono::seconds(2);
-    start();
-    return true;
-  }
-
   core::awaitable<void> collect(RunRequest request, OutputSink sink, std::vector<Result<RunResult>>& results) {
     auto result = co_await sandbox_->run(std::move(request), std::move(sink));
     results.push_back(std::move(result));
@@ -42,8 +27,6 @@ class DockerSandboxLifeTest : public DockerFixture {
     const std::filesystem::directory_iterator files("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(files), end(files)));
   }
-
-  std::unique_ptr<EngineRelay> relay_;
 };
 
 TEST_F(DockerSandboxLifeTest, ACancelledRunLeavesNoContainerWhenItReturns) {

@@ -1,5 +1,6 @@
 #include "sandbox/engine_relay.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -46,6 +47,23 @@ void EngineRelay::cut() {
   std::filesystem::remove(socket_);
 }
 
+void EngineRelay::replace(std::string what, std::string by) {
+  what_ = std::move(what);
+  by_ = std::move(by);
+}
+
+std::string EngineRelay::replaced(std::string& said) const {
+  if (what_.empty()) return std::exchange(said, {});
+  for (auto at = said.find(what_); at != std::string::npos; at = said.find(what_, at + by_.size()))
+    said.replace(at, what_.size(), by_);
+  std::size_t held = std::min(said.size(), what_.size() - 1);
+  while (!said.ends_with(what_.substr(0, held)))
+    --held;
+  auto ready = said.substr(0, said.size() - held);
+  said.erase(0, ready.size());
+  return ready;
+}
+
 core::awaitable<void> EngineRelay::accept(std::shared_ptr<Protocol::acceptor> acceptor) {
   while (true) {
     auto pair = std::make_shared<Pair>(io_);
@@ -63,6 +81,7 @@ core::awaitable<void> EngineRelay::forward(std::shared_ptr<Pair> pair, bool to_c
   auto& from = to_client ? pair->engine : pair->client;
   auto& to = to_client ? pair->client : pair->engine;
   std::array<char, 16384> buffer;
+  std::string said;
   while (true) {
     const auto [ended, count] = co_await from.async_read_some(asio::buffer(buffer), use_tuple);
     boost::system::error_code ignored;
@@ -71,7 +90,9 @@ core::awaitable<void> EngineRelay::forward(std::shared_ptr<Pair> pair, bool to_c
       co_return;
     }
     if (hung_ && to_client) continue;
-    const auto [failed, written] = co_await asio::async_write(to, asio::buffer(buffer, count), use_tuple);
+    said.append(buffer.data(), count);
+    const auto ready = to_client ? std::exchange(said, {}) : replaced(said);
+    const auto [failed, written] = co_await asio::async_write(to, asio::buffer(ready), use_tuple);
     if (failed) co_return;
   }
 }

@@ -57,8 +57,12 @@ inline std::string envelope(unsigned stream, std::string_view payload) {
   return FrameBytes().u8(stream).u8(0).u16(0).u32(static_cast<std::uint32_t>(payload.size())).raw(payload).bytes();
 }
 
-inline std::string ready_frame(std::uint32_t version = sandbox::init::kProtocolVersion) {
-  return init_frame(sandbox::init::InitFrame::ready, FrameBytes().u32(version).bytes());
+/// By default what the strict profile asks for.
+inline std::string ready_frame(std::uint32_t version = sandbox::init::kProtocolVersion,
+                               std::uint8_t bits = sandbox::init::kNoNewPrivileges | sandbox::init::kSystemCallFilter |
+                                                   sandbox::init::kReadOnlyRoot) {
+  return init_frame(sandbox::init::InitFrame::ready,
+                    FrameBytes().u32(version).u64(0).u8(bits).u64(0).u64(0).u64(0).u64(0).u64(0).text("6.1.0").bytes());
 }
 inline std::string unpacked_frame() {
   return init_frame(sandbox::init::InitFrame::unpacked, FrameBytes().u32(1).u64(2).bytes());

@@ -12,7 +12,7 @@ skill_verifier_test(sandbox_init
     init_tree_test.cpp
     init_watch_test.cpp
     init_wire_test.cpp
-  DEPENDS skill_verifier::sandbox_guest)
+  DEPENDS skill_verifier::sandbox skill_verifier::sandbox_guest)
 add_dependencies(sandbox_init_tests skill-verifier-init)
 
 skill_verifier_test(sandbox_container

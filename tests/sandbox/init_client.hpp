@@ -58,7 +58,7 @@ class InitClient {
 
   /// False when the stream takes no more.
   bool frame(sandbox::init::HostFrame type, std::uint8_t index, std::string_view payload);
-  void hello(std::uint32_t uid = 65534, std::uint32_t gid = 65534, bool prepare = false, std::uint32_t version = 2);
+  void hello(std::uint32_t uid = 65534, std::uint32_t gid = 65534, bool prepare = false, std::uint32_t version = 3);
   void pack(std::string_view bytes);
   void run(std::uint8_t index, const std::vector<std::string>& argv, std::uint32_t timeout_ms = 60'000,
            std::uint64_t kept = 1u << 20, const std::vector<std::string>& env = {"PATH=/bin"});

@@ -32,7 +32,7 @@ void expect_refused(std::string_view bytes, const std::string& why) {
 
 TEST(EncodeFrames, HelloNamesVersionUserAndMode) {
   EXPECT_EQ(text(encode_hello(Mode::prepare)),
-            FrameBytes().u8(1).u8(0).u16(0).u32(13).u32(2).u32(65534).u32(65534).u8(1).bytes());
+            FrameBytes().u8(1).u8(0).u16(0).u32(13).u32(3).u32(65534).u32(65534).u8(1).bytes());
 }
 
 TEST(EncodeFrames, PackDataIsTheBytesThemselves) {
@@ -174,7 +174,10 @@ TEST(MessageReader, RefusesALongFrameByItsHeader) {
 
 TEST(MessageReader, RefusesPayloadsThatAreTooShortOrTooLong) {
   expect_refused(init_frame(InitFrame::ready, FrameBytes().u16(1).bytes()), "frame type 65 (2 bytes)");
-  expect_refused(init_frame(InitFrame::ready, FrameBytes().u64(1).bytes()), "frame type 65 (8 bytes)");
+  expect_refused(init_frame(InitFrame::ready, FrameBytes().u32(kProtocolVersion).u32(1).bytes()),
+                 "frame type 65 (8 bytes)");
+  const auto ready = test::ready_frame();
+  expect_refused(init_frame(InitFrame::ready, ready.substr(8) + "x"), "frame type 65");
   expect_refused(init_frame(InitFrame::done, "x"), "frame type 72");
   expect_refused(init_frame(InitFrame::fault, FrameBytes().u32(0xffffffff).raw("x").bytes()), "frame type 71");
   const auto exit = test::exit_frame();

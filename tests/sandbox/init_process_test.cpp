@@ -1,8 +1,15 @@
 // The real skill-verifier-init: protocol, commands, output, limits of time.
+#include <gmock/gmock.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
 #include <csignal>
 #include <fstream>
 #include <sstream>
 
+#include "sandbox/fake_init.hpp"
+#include "sandbox/init_frames.hpp"
 #include "sandbox/init_process_fixture.hpp"
 
 namespace skill_verifier::testing_support {
@@ -22,7 +29,29 @@ TEST_F(InitProcess, SaysAtOnceThatItIsReady) {
   const auto message = client().next();
   ASSERT_TRUE(message);
   EXPECT_EQ(message->type, InitFrame::ready);
-  EXPECT_EQ(message->payload, Payload().u32(sandbox::init::kProtocolVersion).bytes());
+  EXPECT_THAT(message->payload, testing::StartsWith(Payload().u32(sandbox::init::kProtocolVersion).bytes()));
+}
+
+TEST_F(InitProcess, SaysWhatItIsHeldBy) {
+  const auto ready = test::init_frame(InitFrame::ready, client().next()->payload);
+  sandbox::init::MessageReader reader;
+  reader.feed(core::as_bytes(ready));
+  const auto message = reader.next();
+  ASSERT_TRUE(message && *message);
+  const auto held = std::get<sandbox::init::Ready>((*message)->body).confinement;
+  const auto hard_limit = [](auto resource) {
+    rlimit limit{};
+    getrlimit(resource, &limit);
+    return limit.rlim_max;
+  };
+  EXPECT_EQ(held.capabilities, 1u << CAP_SETUID | 1u << CAP_SETGID);
+  EXPECT_EQ(held.bits & (sandbox::init::kSystemCallFilter | sandbox::init::kReadOnlyRoot), 0);
+  EXPECT_EQ(held.open_files, hard_limit(RLIMIT_NOFILE));
+  EXPECT_EQ(held.core_bytes, hard_limit(RLIMIT_CORE));
+  EXPECT_EQ(held.file_bytes, hard_limit(RLIMIT_FSIZE));
+  utsname kernel{};
+  uname(&kernel);
+  EXPECT_EQ(held.kernel, kernel.release);
 }
 
 TEST_F(InitProcess, ServesAWholeJobAndEnds) {

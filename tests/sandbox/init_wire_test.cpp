@@ -107,11 +107,11 @@ TEST(FrameParser, AcceptsTheLongestPayloadAndNoLongerOne) {
 
 TEST(ParseHello, TakesTheTestedUserAndTheMode) {
   Hello hello;
-  ASSERT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1001, 0), hello)), "fine");
+  ASSERT_EQ(message_of(parse_hello(hello_payload(3, 1000, 1001, 0), hello)), "fine");
   EXPECT_EQ(hello.uid, 1000u);
   EXPECT_EQ(hello.gid, 1001u);
   EXPECT_FALSE(hello.prepare);
-  ASSERT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1001, 1), hello)), "fine");
+  ASSERT_EQ(message_of(parse_hello(hello_payload(3, 1000, 1001, 1), hello)), "fine");
   EXPECT_EQ(hello.uid, 0u);
   EXPECT_EQ(hello.gid, 0u);
   EXPECT_TRUE(hello.prepare);
@@ -119,13 +119,13 @@ TEST(ParseHello, TakesTheTestedUserAndTheMode) {
 
 TEST(ParseHello, RefusesWhatIsNotSafe) {
   Hello hello;
-  EXPECT_EQ(message_of(parse_hello(hello_payload(1, 1000, 1000, 0), hello)), "hello asks for another protocol version");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1000, 2), hello)), "hello asks for an unknown mode");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 0, 1000, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 0, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 0xffffffff, 1000, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 0xffffffff, 0), hello)), "a test may not run as root");
-  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1, 1, 0) + "x", hello)), "hello has a wrong length");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(2, 1000, 1000, 0), hello)), "hello asks for another protocol version");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 1000, 1000, 2), hello)), "hello asks for an unknown mode");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 0, 1000, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 1000, 0, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 0xffffffff, 1000, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 1000, 0xffffffff, 0), hello)), "a test may not run as root");
+  EXPECT_EQ(message_of(parse_hello(hello_payload(3, 1, 1, 0) + "x", hello)), "hello has a wrong length");
   EXPECT_EQ(message_of(parse_hello("", hello)), "hello has a wrong length");
 }
 

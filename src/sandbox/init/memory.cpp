@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kFileLimit = 4096;
 
+}  // namespace
+
 std::optional<std::uint64_t> leading_number(std::string_view text) {
   std::uint64_t value = 0;
   std::size_t digits = 0;
@@ -20,8 +22,6 @@ std::optional<std::uint64_t> leading_number(std::string_view text) {
   if (digits == 0) return std::nullopt;
   return value;
 }
-
-}  // namespace
 
 std::optional<std::uint64_t> find_counter(std::string_view text, std::string_view key) {
   while (!text.empty()) {

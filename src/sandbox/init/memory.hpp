@@ -6,6 +6,9 @@
 
 namespace skill_verifier::sandbox::guest {
 
+/// The decimal digits that a text begins with.
+std::optional<std::uint64_t> leading_number(std::string_view text);
+
 /// The number after `key` at the start of a line, as in memory.oom_control and memory.events.
 std::optional<std::uint64_t> find_counter(std::string_view text, std::string_view key);
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "sandbox/init/confinement.hpp"
 #include "sandbox/init/job.hpp"
 
 namespace skill_verifier::sandbox::guest {
@@ -20,7 +21,7 @@ Fault out_of_order() {
 
 int Session::serve() {
   Status fault = reaper_.start();
-  if (!fault) send(InitFrame::ready, Payload().u32(init::kProtocolVersion));
+  if (!fault) send(InitFrame::ready, describe_confinement());
   while (!fault && !host_gone_ && stage_ != Stage::done)
     fault = step();
   if (!fault) return 0;
