@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "app/commands.hpp"
 #include "app/process_metrics.hpp"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kMostArenas = 2;
 constexpr auto kHttpGrace = std::chrono::seconds(5);
+constexpr auto kReloadGrace = std::chrono::seconds(1);
 
 /// What the coroutine leaves for main.
 struct Outcome {
@@ -57,16 +59,16 @@ core::awaitable<Result<Reload>> read_anew(Running& running) {
   co_return reload;
 }
 
-core::awaitable<void> reload(Running& running) {
-  running.manager.reloading();
+/// Whether there is something new to run by. Nothing is changed once the program has `ended`.
+core::awaitable<bool> reload(Running& running, const bool& ended) {
   auto read = co_await read_anew(running);
+  if (ended) co_return false;
   running.reloads.tried(read.has_value(), running.wiring.clock.now());
   if (!read) {
     const Error& why = read.error();
     const std::string message = why.hint.empty() ? why.message : why.message + "; " + why.hint;
     log::error("configuration not reloaded", {{"code", why.id}, {"message", message}});
-    running.manager.ready("serving; the last reload was refused");
-    co_return;
+    co_return false;
   }
   running.reloader.took_on(*read);
   const Config& config = read->config;
@@ -85,12 +87,45 @@ core::awaitable<void> reload(Running& running) {
   log::info("configuration reloaded",
             {{"applied", joined(read->applied)}, {"needs_restart", joined(read->needs_restart)}});
   log::configure(config.log_level, config.log_format);
-  running.manager.ready("serving");
+  co_return true;
 }
+
+/// Answers SIGHUP beside everything else: one reading at a time, and one more if it was asked for meanwhile.
+class Reloading {
+ public:
+  explicit Reloading(Running& running) : running_(running), tasks_(running.wiring.io.get_executor()) {}
+
+  void ask() {
+    asked_ = true;
+    if (!std::exchange(busy_, true)) tasks_.spawn("reload", answer());
+  }
+  /// Nothing is read or changed from now on, but what has begun to change.
+  void close() { ended_ = true; }
+  /// After `close`. False where a file still does not answer.
+  core::awaitable<bool> wait() { co_return co_await tasks_.wait(kReloadGrace); }
+
+ private:
+  core::awaitable<void> answer() {
+    while (asked_ && !ended_) {
+      asked_ = false;
+      running_.manager.reloading();
+      const bool taken = co_await reload(running_, ended_);
+      if (!ended_) running_.manager.ready(taken ? "serving" : "serving; the last reload was refused");
+    }
+    busy_ = false;
+  }
+
+  Running& running_;
+  core::TaskGroup tasks_;
+  bool asked_ = false;
+  bool busy_ = false;
+  bool ended_ = false;
+};
 
 core::awaitable<void> serve(Running running, std::string address, Outcome& outcome, core::TaskGroup& watchdog) {
   auto& [wiring, server, reloader, reloads, manager] = running;
   auto signals = boost::asio::signal_set(wiring.io, SIGINT, SIGTERM, SIGHUP);
+  Reloading reloading(running);
   auto started = co_await start(wiring);
   if (started) started = co_await server.reload();
   if (started) started = server.start();
@@ -100,7 +135,7 @@ core::awaitable<void> serve(Running running, std::string address, Outcome& outco
     while (true) {
       const auto [error, signal] = co_await signals.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
       if (!error && signal == SIGHUP) {
-        co_await reload(running);
+        reloading.ask();
         continue;
       }
       log::info("stopping", {{"signal", signal}});
@@ -110,11 +145,18 @@ core::awaitable<void> serve(Running running, std::string address, Outcome& outco
     print_error(started.error());
     outcome.exit_code = exit_error;
   }
+  reloading.close();
   manager.stopping();
   // New submissions are refused from here on; requests that wait for a verdict still get it if it comes in time.
   co_await stop(wiring);
   co_await server.stop(kHttpGrace);
   watchdog.cancel();
+  const bool idle = co_await reloading.wait();
+  if (!idle) {
+    // Its thread cannot be woken; all that has to be kept is on the disk.
+    log::warn("stopped while a reload waited for a file");
+    std::_Exit(outcome.exit_code);
+  }
   log::info("stopped");
 }
 

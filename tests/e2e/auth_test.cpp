@@ -209,6 +209,42 @@ TEST_F(Keys, InASlowFileHoldNobodyUp) {
   EXPECT_EQ(status(daemon, "/jobs", second), 200);
 }
 
+TEST_F(Keys, InAFileThatNeverAnswersDoNotKeepTheServiceFromStopping) {
+  const TempDir secrets;
+  const fs::path file = secrets.write("key", "svk_0123456789abcdef_" + std::string(64, 'c'));
+  Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
+  fs::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  daemon.process().signal(SIGHUP);
+  int held = -1;
+  while ((held = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  EXPECT_EQ(daemon.stop(), 0);
+  ::close(held);
+  EXPECT_THAT(daemon.process().log(), testing::HasSubstr("stopped while a reload waited for a file"));
+}
+
+TEST_F(Keys, TakeOnEveryChangeThatWasAskedForDuringAReload) {
+  const TempDir secrets;
+  const std::string id = "0123456789abcdef", first = "svk_" + id + "_" + std::string(64, 'c'),
+                    second = "svk_" + id + "_" + std::string(64, 'd');
+  const fs::path file = secrets.write("key", first);
+  Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
+  fs::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  daemon.process().signal(SIGHUP);
+  int slow = -1;
+  while ((slow = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  fs::remove(file);
+  secrets.write("key", second);
+  daemon.process().signal(SIGHUP);
+  EXPECT_EQ(status(daemon, "/jobs", first), 200) << "the second signal has been taken when this is answered";
+  ASSERT_EQ(::write(slow, first.data(), first.size()), static_cast<ssize_t>(first.size()));
+  ::close(slow);
+  EXPECT_TRUE(becomes(daemon, second, 200));
+}
+
 TEST_F(Keys, OfTheConfigurationDoNotHideStoredOnes) {
   const TempDir secrets;
   const std::string first = "svk_0123456789abcdef_" + std::string(64, 'c');
