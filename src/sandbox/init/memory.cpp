@@ -26,7 +26,7 @@ std::optional<std::uint64_t> leading_number(std::string_view text) {
 std::optional<std::uint64_t> find_counter(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
-    std::string_view line(text.data(), end);
+    auto line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ' ') continue;
     line.remove_prefix(key.size() + 1);
