@@ -13,11 +13,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <optional>
 #include <span>
 
+#include "http/chunked_body.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/core/log.hpp"
@@ -30,7 +29,6 @@ namespace asio = core::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
 using SteadyTime = std::chrono::steady_clock::time_point;
-using BodyParser = beast::http::request_parser<beast::http::buffer_body>;
 
 constexpr std::size_t kReadBlock = 4096;
 constexpr std::size_t kBodyBlock = 64u << 10;
@@ -138,7 +136,11 @@ Error body_timed_out(bool whole) {
       "send it again, or over a faster connection");
 }
 
-auth::Address address_of(const asio::ip::tcp::socket& socket) {
+enum class HeadState { ready, malformed, too_large, incomplete };
+
+}  // namespace
+
+auth::Address peer_of(const asio::ip::tcp::socket& socket) {
   error_code error;
   const auto remote = socket.remote_endpoint(error).address();
   auth::Address address;
@@ -149,15 +151,11 @@ auth::Address address_of(const asio::ip::tcp::socket& socket) {
   return address;
 }
 
-enum class HeadState { ready, malformed, too_large, incomplete };
-
-}  // namespace
-
 struct Connection::Impl {
   Impl(std::unique_ptr<ByteStream> given, ConnectionGroup& group)
       : group(group),
         stream(std::move(given)),
-        peer(address_of(stream->transport().socket())),
+        peer(peer_of(stream->transport().socket())),
         buffer(group.options.header_bytes + kBodyBlock) {
     watch->socket = &stream->transport().socket();
     watch_for_loss(watch);
@@ -173,12 +171,11 @@ struct Connection::Impl {
   awaitable<bool> send_problem(Problem problem);
   Result<void> begin_body(const RequestHead& head, std::uint64_t limit);
   awaitable<Result<void>> invite_body(const RequestHead& head);
-  awaitable<Result<error_code>> read_body_piece();
   awaitable<Result<error_code>> read_some_body(std::span<char> space, std::size_t& count);
   awaitable<Result<error_code>> in_time(awaitable<Result<error_code>> reading);
   awaitable<Result<std::string_view>> read_body(const RequestHead* head, std::uint64_t limit);
   awaitable<Result<std::string_view>> read_counted();
-  awaitable<Result<std::string_view>> read_chunked(std::uint64_t limit);
+  awaitable<Result<std::string_view>> read_chunked();
   Error client_gone();
   awaitable<bool> send(const Response& response, const Request& request, bool close);
   awaitable<bool> send_stream(const Response& response, bool chunked);
@@ -191,9 +188,9 @@ struct Connection::Impl {
   ConnectionGroup& group;
   std::unique_ptr<ByteStream> stream;
   const auth::Address peer;
-  beast::flat_buffer buffer;               ///< bytes that have arrived and were not looked at yet
-  std::string head_text;                   ///< RequestHead points into it
-  std::optional<BodyParser> parser;        ///< of a chunked body
+  beast::flat_buffer buffer;  ///< bytes that have arrived and were not looked at yet
+  std::string head_text;      ///< RequestHead points into it
+  std::optional<ChunkedBody> chunked;
   std::optional<std::uint64_t> body_left;  ///< bytes of a body whose length was announced
   std::string block;                       ///< of the body
   SteadyTime body_deadline;
@@ -280,7 +277,7 @@ HeadState Connection::Impl::scan_head(std::size_t& scanned) {
 }
 
 awaitable<HeadState> Connection::Impl::read_head() {
-  parser.reset();
+  chunked.reset();
   body_left.reset();
   idle = buffer.size() == 0;
   // A waiting connection holds no more than one block; between two requests of a busy one it stays.
@@ -333,7 +330,7 @@ awaitable<bool> Connection::Impl::serve_request() {
     log_request(request, response, false, began);
     co_return false;
   }
-  unread = request.head.has_body() && body_left != 0u && !(parser && parser->is_done());
+  unread = request.head.has_body() && body_left != 0u && !(chunked && chunked->done());
   const bool raw_stream = response.streams() && request.head.minor_version == 0;
   const bool last = unread || raw_stream || request.head.wants_close || group.stopping;
   const bool sent = co_await send(response, request, last);
@@ -358,18 +355,10 @@ Result<void> Connection::Impl::begin_body(const RequestHead& head, std::uint64_t
   if (head.content_length.value_or(0) > limit)
     return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
   body_deadline = now() + options().body_time;
-  if (!head.chunked) {
+  if (head.chunked)
+    chunked.emplace(limit);
+  else
     body_left = head.content_length.value_or(0);
-    return {};
-  }
-  parser.emplace();
-  parser->eager(true);
-  parser->header_limit(static_cast<std::uint32_t>(options().header_bytes + kBodyBlock));
-  parser->body_limit(limit);
-  error_code error;
-  parser->put(asio::buffer(head_text), error);
-  if (error && error != beast::http::error::need_more)
-    return Error(Errc::invalid_argument, "body_malformed", "the request head does not describe a body");
   return {};
 }
 
@@ -383,26 +372,6 @@ awaitable<Result<void>> Connection::Impl::invite_body(const RequestHead& head) {
   const bool told = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
   if (!told) co_return client_gone();
   co_return Result<void>();
-}
-
-/// Gives the parser what has come, or else what comes next; as http::async_read_some does for a Beast stream.
-awaitable<Result<error_code>> Connection::Impl::read_body_piece() {
-  error_code error = beast::http::error::need_more;
-  if (buffer.size() > 0) buffer.consume(parser->put(buffer.data(), error));
-  while (error == beast::http::error::need_more) {
-    error = {};
-    const auto space = buffer.prepare(std::min(kBodyBlock, buffer.max_size() - buffer.size()));
-    const std::size_t count = co_await stream->read_some(space, error);
-    if (error == asio::error::eof) {
-      parser->put_eof(error);
-      break;
-    }
-    if (error) break;
-    buffer.commit(count);
-    buffer.consume(parser->put(buffer.data(), error));
-  }
-  if (error == asio::error::operation_aborted) co_return Error(Errc::cancelled, "the body is no longer waited for");
-  co_return error;
 }
 
 awaitable<Result<error_code>> Connection::Impl::read_some_body(std::span<char> space, std::size_t& count) {
@@ -423,15 +392,15 @@ awaitable<Result<error_code>> Connection::Impl::in_time(awaitable<Result<error_c
 }
 
 awaitable<Result<std::string_view>> Connection::Impl::read_body(const RequestHead* head, std::uint64_t limit) {
-  if (!parser && !body_left) {
+  if (!chunked && !body_left) {
     if (const auto begun = begin_body(*head, limit); !begun) co_return begun.error();
     if (const auto invited = co_await invite_body(*head); !invited) co_return invited.error();
   }
   if (body_left) co_return co_await read_counted();
-  co_return co_await read_chunked(limit);
+  co_return co_await read_chunked();
 }
 
-/// The bytes go from the socket to where they are handed out: a parser between would copy them once more.
+/// The bytes go from the socket to where they are handed out: a buffer between would be one copy more.
 awaitable<Result<std::string_view>> Connection::Impl::read_counted() {
   block.resize(std::min<std::uint64_t>(*body_left, kBodyBlock));
   std::size_t count = std::min(buffer.size(), block.size());
@@ -447,25 +416,24 @@ awaitable<Result<std::string_view>> Connection::Impl::read_counted() {
   co_return std::string_view(block).substr(0, count);
 }
 
-awaitable<Result<std::string_view>> Connection::Impl::read_chunked(std::uint64_t limit) {
+awaitable<Result<std::string_view>> Connection::Impl::read_chunked() {
   block.resize(kBodyBlock);
-  auto& body = parser->get().body();
-  body.data = block.data();
-  body.size = block.size();
-  body.more = true;
-  while (!parser->is_done() && body.size == block.size()) {
-    auto reading = read_body_piece();
+  std::size_t filled = 0;
+  while (true) {
+    std::string_view arrived = pending();
+    SKILL_VERIFIER_CO_TRY(const auto count, chunked->take(arrived, std::span(block).subspan(filled)));
+    buffer.consume(buffer.size() - arrived.size());
+    filled += count;
+    if (chunked->done() || filled == block.size()) co_return std::string_view(block).substr(0, filled);
+    // Nothing of what arrived is left: there is room for a block.
+    const auto space = buffer.prepare(kBodyBlock);
+    std::size_t more = 0;
+    auto reading = read_some_body({static_cast<char*>(space.data()), space.size()}, more);
     const auto read = co_await in_time(std::move(reading));
     if (!read) co_return read.error();
-    if (!*read || *read == beast::http::error::need_buffer) continue;
-    if (*read == beast::http::error::body_limit)
-      co_return Error(Errc::too_large, "body_too_large", fmt::format("the body is longer than {} bytes", limit));
-    const bool ended = *read == beast::http::error::partial_message || *read == beast::http::error::end_of_stream;
-    if (!ended && read->category() == make_error_code(beast::http::error::bad_chunk).category())
-      co_return Error(Errc::invalid_argument, "body_malformed", "malformed chunked encoding");
-    co_return client_gone();
+    if (*read) co_return client_gone();
+    buffer.commit(more);
   }
-  co_return std::string_view(block).substr(0, block.size() - body.size);
 }
 
 awaitable<bool> Connection::Impl::send(const Response& response, const Request& request, bool close) {

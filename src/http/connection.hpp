@@ -10,6 +10,9 @@ namespace skill_verifier::http {
 
 class Connection;
 
+/// The other end's address; all zero where there is none any more.
+auth::Address peer_of(const core::asio::ip::tcp::socket& socket);
+
 /// What the connections of one server have in common.
 struct ConnectionGroup {
   Api& api;

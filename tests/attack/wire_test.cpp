@@ -82,7 +82,12 @@ std::vector<std::string> broken_chunks() {
           "5\r\nhelloXX0\r\n\r\n" + kSecond,
           " 5\r\nhello\r\n0\r\n\r\n" + kSecond,
           "5;" + std::string(100'000, 'x') + "\r\nhello\r\n0\r\n\r\n" + kSecond,
-          "0\r\n" + many("X: y\r\n", 20'000) + "\r\n" + kSecond};
+          "5;" + std::string(100'000, 'x'),
+          "5;a=\n\r\nhello\r\n0\r\n\r\n" + kSecond,
+          std::string(200'000, '0'),
+          "0\r\n" + many("X: y\r\n", 20'000) + "\r\n" + kSecond,
+          "0\r\nX: " + std::string(70'000, 'y') + "\r\n\r\n" + kSecond,
+          "0\r\n " + std::string(200'000, 'y')};
 }
 
 std::vector<Case> heads() {
@@ -179,13 +184,9 @@ TEST_F(Wire, BrokenChunksEndTheConnection) {
     SCOPED_TRACE(body.substr(0, 20));
     test::Client client(port());
     client.send(chunked(body));
-    try {
-      const auto answer = client.read();
-      EXPECT_GE(answer.status, 400) << answer.body;
-      EXPECT_LT(answer.status, 500) << answer.body;
-    } catch (const std::exception&) {
-      continue;  // closed or reset without an answer: nothing was smuggled either
-    }
+    const auto answer = client.read();
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    EXPECT_THAT(answer.body, testing::HasSubstr("\"body_malformed\""));
     EXPECT_TRUE(client.closed()) << "what came behind it was answered";
   }
 }
