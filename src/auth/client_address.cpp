@@ -211,18 +211,19 @@ std::vector<std::optional<Address>> forwarded_hops(ProxyField field, const std::
   }
 }
 
+bool is_any_of(const std::vector<Network>& networks, const Address& address) {
+  return std::ranges::any_of(networks, [&address](const Network& network) { return network.contains(address); });
+}
+
 Address client_address(const Address& peer, const std::vector<Network>& trusted, ProxyField field,
                        const std::vector<std::string_view>& values) {
-  const auto is_trusted = [&trusted](const Address& address) {
-    return std::ranges::any_of(trusted, [&address](const Network& network) { return network.contains(address); });
-  };
   Address client = peer;
-  if (!is_trusted(peer)) return client;
+  if (!is_any_of(trusted, peer)) return client;
   const auto hops = forwarded_hops(field, values);
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     if (!*hop) return client;
     client = **hop;
-    if (!is_trusted(client)) return client;
+    if (!is_any_of(trusted, client)) return client;
   }
   return client;
 }

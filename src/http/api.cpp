@@ -144,8 +144,6 @@ awaitable<Response> Api::dispatch(Request& request, const PathMatch& match) {
     problem.allow = allowed_methods(match);
     co_return refuse(problem, request);
   }
-  const bool of_job = match.path.find("{jobId}") != std::string_view::npos;
-  if (of_job && !core::is_job_id(match.job_id)) co_return refuse(job_not_found(match.job_id), request);
   Response response = co_await guarded(route->action, std::string(match.job_id), request);
   co_return response;
 }
@@ -166,12 +164,13 @@ awaitable<Response> Api::guarded(Action action, std::string job_id, Request& req
 
 awaitable<Response> Api::admitted(Action action, std::string job_id, Request& request, Fields& fields) {
   const auth::Operation operation = operation_of(action);
-  auto caller = co_await gate_.identify(request);
-  if (!caller) co_return refuse(caller.error(), request);
-  request.caller = std::move(*caller);
+  request.caller = gate_.origin(request);
+  const auto identified = co_await gate_.identify(request, fields);
+  if (!identified) co_return refuse(identified.error(), request);
   if (const auto counted = gate_.admit(request.caller, operation, fields); !counted)
     co_return refuse(counted.error(), request);
   if (!job_id.empty() && action != Action::redeliver) {
+    if (!core::is_job_id(job_id)) co_return refuse(job_not_found(job_id), request);
     auto refusal = co_await check_job(job_id, operation, request);
     if (refusal) co_return std::move(*refusal);
   }

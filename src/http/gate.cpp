@@ -134,38 +134,44 @@ Gate::Gate(const ServerOptions& options)
       address_requests_(kMostClients),
       address_submissions_(kMostClients) {}
 
-auth::Address Gate::address_of(const Request& request) const {
-  if (options_.trusted_proxies.empty()) return request.peer;
+auth::Caller Gate::origin(const Request& request) const {
+  auth::Caller caller;
+  caller.address = request.peer;
+  const bool by_proxy = auth::is_any_of(options_.trusted_proxies, request.peer);
+  caller.local = request.peer.is_loopback() && !by_proxy;
+  if (!by_proxy) return caller;
   const bool standard = options_.proxy_field == auth::ProxyField::forwarded;
   const auto values = values_of(request.head, standard ? "Forwarded" : "X-Forwarded-For");
-  return auth::client_address(request.peer, options_.trusted_proxies, options_.proxy_field, values);
+  caller.address = auth::client_address(request.peer, options_.trusted_proxies, options_.proxy_field, values);
+  return caller;
 }
 
 std::optional<auth::Caller> Gate::anonymous(const Request& request) const {
   const auto credential = credential_of(request.head);
   if (!credential || !credential->empty()) return std::nullopt;
-  auth::Caller caller;
-  caller.address = address_of(request);
-  return caller;
+  return origin(request);
 }
 
-awaitable<tl::expected<auth::Caller, Problem>> Gate::identify(const Request& request) {
-  auth::Caller caller;
-  caller.address = address_of(request);
+awaitable<tl::expected<void, Problem>> Gate::identify(Request& request, Fields& fields) {
+  tl::expected<void, Problem> outcome;
   auto credential = credential_of(request.head);
-  if (!credential) co_return tl::unexpected(std::move(credential.error()));
-  if (credential->empty()) co_return caller;
-  const Error unknown(Errc::rejected, "key_invalid", "this service has no API keys");
-  Result<auth::KeyRing::KeyPtr> key = unknown;
-  if (options_.keys) key = co_await options_.keys->authenticate(std::move(*credential));
-  if (key) {
-    caller.key = std::move(*key);
-    co_return caller;
+  if (credential) {
+    if (credential->empty()) co_return outcome;
+    const Error unknown(Errc::rejected, "key_invalid", "this service has no API keys");
+    Result<auth::KeyRing::KeyPtr> key = unknown;
+    if (options_.keys) key = co_await options_.keys->authenticate(std::move(*credential));
+    if (key) {
+      request.caller.key = std::move(*key);
+      co_return outcome;
+    }
+    if (key.error().id != "key_invalid") co_return tl::unexpected(Problem(key.error()));
+    outcome = tl::unexpected(key_invalid(key.error()));
+  } else {
+    outcome = tl::unexpected(std::move(credential.error()));
   }
-  if (key.error().id != "key_invalid") co_return tl::unexpected(Problem(key.error()));
   // Guessing costs what asking costs.
-  if (auto counted = count(caller, false, nullptr); !counted) co_return tl::unexpected(std::move(counted.error()));
-  co_return tl::unexpected(key_invalid(key.error()));
+  auto counted = count(request.caller, false, fields);
+  co_return counted ? outcome : counted;
 }
 
 /// What is left of a request whose answer goes on: shared, because it is asked about at every piece of the answer.
@@ -197,9 +203,9 @@ awaitable<std::optional<Problem>> Gate::check_again(std::shared_ptr<const Admitt
   co_return refusal;
 }
 
-tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits, Fields* fields) {
+tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits, Fields& fields) {
   // Whoever is on this machine, or speaks through something on it that is no trusted proxy, is not told apart.
-  if (!caller.key && caller.address.is_loopback()) return {};
+  if (!caller.key && caller.local) return {};
   const auto now = std::chrono::steady_clock::now();
   const bool keyed = caller.key != nullptr;
   const std::string client = keyed ? caller.key->id : caller.address.counting_key();
@@ -209,14 +215,12 @@ tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits
   auth::Allowance submitted;
   // What is refused already does not use up the quota.
   if (submits && asked.allowed) submitted = (keyed ? key_submissions_ : address_submissions_).take(client, quota, now);
-  if (fields) {
-    std::string policy = rate.limits() ? policy_of(asked) : std::string();
-    const bool both = rate.limits() && submitted.rate.limits();
-    if (submitted.rate.limits()) policy += (both ? ", " : "") + policy_of(submitted);
-    // The one that will stop the client first.
-    const bool tighter = submitted.rate.limits() && (!both || submitted.remaining < asked.remaining);
-    if (!policy.empty()) add_fields(*fields, tighter ? submitted : asked, policy);
-  }
+  std::string policy = rate.limits() ? policy_of(asked) : std::string();
+  const bool both = rate.limits() && submitted.rate.limits();
+  if (submitted.rate.limits()) policy += (both ? ", " : "") + policy_of(submitted);
+  // The one that will stop the client first.
+  const bool tighter = submitted.rate.limits() && (!both || submitted.remaining < asked.remaining);
+  if (!policy.empty()) add_fields(fields, tighter ? submitted : asked, policy);
   if (!asked.allowed) return tl::unexpected(too_many(asked, false, keyed));
   if (!submitted.allowed) return tl::unexpected(too_many(submitted, true, keyed));
   return {};
@@ -225,13 +229,13 @@ tl::expected<void, Problem> Gate::count(const auth::Caller& caller, bool submits
 tl::expected<void, Problem> Gate::admit(const auth::Caller& caller, auth::Operation operation, Fields& fields) {
   const auto decision = auth::decide(options_.access, on_loopback_, operation, caller.scopes());
   const bool submits = operation == auth::Operation::submit && decision == auth::Decision::allowed;
-  if (auto counted = count(caller, submits, &fields); !counted) return counted;
+  if (auto counted = count(caller, submits, fields); !counted) return counted;
   if (auto refusal = refusal_of(decision, caller, operation)) return tl::unexpected(std::move(*refusal));
   return {};
 }
 
 tl::expected<void, Problem> Gate::admit_another(const auth::Caller& caller) {
-  if (!caller.key && caller.address.is_loopback()) return {};
+  if (!caller.key && caller.local) return {};
   const bool keyed = caller.key != nullptr;
   const auth::Rate quota = keyed ? caller.key->quota.value_or(options_.key_quota) : options_.address_quota;
   const auto taken =

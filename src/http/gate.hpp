@@ -26,9 +26,13 @@ class Gate {
  public:
   explicit Gate(const ServerOptions& options);
 
-  /// Whose request it is: by the key that it carries and by the address that it comes from. 400
-  /// `credentials_ambiguous`, 401 `key_invalid`, 503 `keys_unavailable`; 429 for an address that keeps failing.
-  awaitable<tl::expected<auth::Caller, Problem>> identify(const Request& request);
+  /// Where a request comes from, before anything is known of its key.
+  auth::Caller origin(const Request& request) const;
+  /// Gives the caller of `request` the key that it carries, if it carries one. A request with a refused one counts as
+  /// one without, and `fields` get its RateLimit fields. 400 `credentials_ambiguous`, 401 `key_invalid`, 503
+  /// `keys_unavailable`; 429 for an address that keeps failing.
+  awaitable<tl::expected<void, Problem>> identify(Request& request,
+                                                  std::vector<std::pair<std::string_view, std::string>>& fields);
 
   /// The caller of a request that carries no key; nothing for any other.
   std::optional<auth::Caller> anonymous(const Request& request) const;
@@ -59,9 +63,8 @@ class Gate {
  private:
   struct Admitted;
   awaitable<std::optional<Problem>> check_again(std::shared_ptr<const Admitted> request) const;
-  auth::Address address_of(const Request& request) const;
   tl::expected<void, Problem> count(const auth::Caller& caller, bool submits,
-                                    std::vector<std::pair<std::string_view, std::string>>* fields);
+                                    std::vector<std::pair<std::string_view, std::string>>& fields);
 
   const ServerOptions& options_;
   const bool on_loopback_;

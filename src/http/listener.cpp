@@ -40,19 +40,6 @@ void notice_loss(tcp::socket& socket) {
   set(TCP_KEEPCNT, 3);
 }
 
-/// IPv6 clients have a /64 each.
-std::string address_key(const tcp::socket& socket) {
-  error_code error;
-  const tcp::endpoint remote = socket.remote_endpoint(error);
-  if (error) return {};
-  asio::ip::address address = remote.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  if (address.is_v4()) return address.to_string();
-  const auto bytes = address.to_v6().to_bytes();
-  return core::to_hex({bytes.data(), 8});
-}
-
 /// Counts connections, all of them and by address.
 class ConnectionCounts {
  public:
@@ -109,7 +96,7 @@ struct Listener::Impl {
 
   Result<void> listen(Door& door, const std::string& address, std::uint16_t port) const;
   awaitable<void> accept_connections(Door& door);
-  void admit(std::unique_ptr<ByteStream> stream, std::string address);
+  void admit(std::unique_ptr<ByteStream> stream, const auth::Address& peer);
   awaitable<void> serve(std::unique_ptr<ByteStream> stream, ConnectionCounts::Slot slot);
   awaitable<void> refuse(std::unique_ptr<ByteStream> stream, Problem problem, ConnectionCounts::Slot slot);
 
@@ -161,17 +148,20 @@ awaitable<void> Listener::Impl::accept_connections(Door& door) {
     }
     socket.set_option(tcp::no_delay(true), error);
     notice_loss(socket);
-    std::string address = address_key(socket);
+    const auth::Address peer = peer_of(socket);
     auto stream = &door == &tls ? tls_stream(std::move(socket), context) : plain_stream(std::move(socket));
-    admit(std::move(stream), std::move(address));
+    admit(std::move(stream), peer);
   }
 }
 
-void Listener::Impl::admit(std::unique_ptr<ByteStream> stream, std::string address) {
+void Listener::Impl::admit(std::unique_ptr<ByteStream> stream, const auth::Address& peer) {
+  std::string address = peer.counting_key();
+  // All that comes through a proxy has its address.
+  const bool limited = !auth::is_any_of(options.trusted_proxies, peer);
   std::optional<Problem> problem;
   if (serving.total() >= options.connections) {
     problem.emplace(503, "too_many_connections", fmt::format("all {} connections are in use", options.connections));
-  } else if (serving.of(address) >= options.connections_per_address) {
+  } else if (limited && serving.of(address) >= options.connections_per_address) {
     problem.emplace(429, "too_many_connections",
                     fmt::format("one address may have {} connections", options.connections_per_address));
   }

@@ -323,9 +323,49 @@ TEST_F(AccessTest, GuessingKeysIsCounted) {
   options_.address_rate = {2, std::chrono::hours(1)};
   start();
   const std::string guess = from("192.0.2.1") + bearer(to_string(auth::new_token("0123456789abcdef")));
-  EXPECT_EQ(submit(guess).status, 401);
-  EXPECT_EQ(submit(guess).status, 401);
-  EXPECT_EQ(submit(guess).status, 429);
+  const Answer first = submit(guess);
+  EXPECT_EQ(first.status, 401);
+  EXPECT_EQ(first.header("RateLimit-Remaining"), "1");
+  EXPECT_EQ(submit(guess + "X-API-Key: another\r\n").status, 400) << "two at once are a guess too";
+  const Answer last = submit(guess);
+  EXPECT_EQ(last.status, 429);
+  EXPECT_EQ(last.header("RateLimit-Limit"), "2");
+  EXPECT_EQ(last.header("RateLimit-Policy"), "2;w=3600");
+  EXPECT_NE(last.header("Retry-After"), "");
+}
+
+TEST_F(AccessTest, WhoGuessesKeysIsWrittenDown) {
+  start();
+  const std::string guess = from("192.0.2.1") + bearer(to_string(auth::new_token("0123456789abcdef")));
+  submit(guess);
+  submit(guess + "X-API-Key: another\r\n");
+  ask("DELETE", "/verify/" + job_id('a'), guess);
+  const auto lines = audited();
+  ASSERT_EQ(lines.size(), 3u);
+  for (const json& line : lines)
+    EXPECT_EQ(line["address"], "192.0.2.1") << line;
+  EXPECT_EQ(lines[0]["code"], "key_invalid");
+  EXPECT_EQ(lines[1]["code"], "credentials_ambiguous");
+}
+
+TEST_F(AccessTest, NobodyIsTakenForThisMachineBehindItsOwnProxy) {
+  options_.proxy_field = auth::ProxyField::forwarded;
+  options_.address_rate = {2, std::chrono::hours(1)};
+  start();
+  // What the client wrote before the proxy's part spoils the whole.
+  const std::string spoilt = "Forwarded: for=\"abc, for=198.51.100.8\r\n";
+  EXPECT_EQ(ask("GET", "/attestation", spoilt).header("RateLimit-Remaining"), "1");
+  EXPECT_EQ(ask("GET", "/attestation").status, 200) << "the proxy itself";
+  EXPECT_EQ(ask("GET", "/attestation", spoilt).status, 429);
+  EXPECT_EQ(ask("GET", "/attestation", "Forwarded: for=198.51.100.8\r\n").status, 200);
+}
+
+TEST_F(AccessTest, IdsThatAreNoneAreCounted) {
+  options_.address_rate = {2, std::chrono::hours(1)};
+  start();
+  EXPECT_EQ(ask("GET", "/verify/bad", from("192.0.2.1")).status, 404);
+  EXPECT_EQ(ask("GET", "/verify/bad/logs", from("192.0.2.1")).header("RateLimit-Remaining"), "0");
+  EXPECT_EQ(ask("GET", "/verify/bad", from("192.0.2.1")).status, 429);
 }
 
 TEST_F(AccessTest, WhoSubmitsAndRemovesIsWrittenDown) {

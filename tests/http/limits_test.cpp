@@ -480,6 +480,16 @@ TEST(Limits, RefuseTooManyConnectionsOfOneAddressWith429) {
   EXPECT_EQ(get(server.port(), "/health").status, 200);
 }
 
+TEST(Limits, DoNotTakeAProxyForOneClient) {
+  ServerOptions options;
+  options.connections_per_address = 1;
+  options.trusted_proxies = {*auth::parse_network("127.0.0.0/8")};
+  TestServer server(options);
+  Client first(server.port());
+  EXPECT_EQ(first.exchange(request_text("GET", "/health")).status, 200);
+  EXPECT_EQ(get(server.port(), "/health").status, 200);
+}
+
 TEST(Limits, RefuseTooManyConnectionsInAllWith503) {
   ServerOptions options;
   options.connections = 1;

@@ -37,6 +37,8 @@ Decision decide(const AccessPolicy& policy, bool on_loopback, Operation operatio
 struct Caller {
   Address address;
   std::shared_ptr<const ApiKey> key;  ///< null: anonymous
+  /// Speaks from the service's own machine and through no trusted proxy, behind which anybody may be.
+  bool local = false;
 
   std::string owner() const { return key ? key->id : std::string(); }
   bool is_admin() const { return key && key->scopes.has(Scope::admin); }

@@ -40,6 +40,8 @@ Result<Network> parse_network(std::string_view text);
 /// Which field the trusted proxies write. Only one is read: of the other one a client could send what it likes.
 enum class ProxyField { x_forwarded_for, forwarded };
 
+bool is_any_of(const std::vector<Network>& networks, const Address& address);
+
 /// The address that the connection's other end, `peer`, speaks for: `peer` itself unless it is a trusted proxy; then
 /// the rightmost hop that the field's values (in the order of their lines) name and that is no trusted proxy. A hop
 /// that cannot be read ends the search at the proxy that wrote it.

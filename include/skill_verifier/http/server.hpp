@@ -47,7 +47,7 @@ struct ServerOptions {
   core::Duration idle_time = std::chrono::seconds(60);   ///< between two requests
   core::Duration write_time = std::chrono::seconds(30);  ///< no progress in sending
   std::size_t connections = 1024;
-  std::size_t connections_per_address = 256;           ///< IPv6: of one /64
+  std::size_t connections_per_address = 256;           ///< IPv6: of one /64; not of a trusted proxy
   std::size_t uploads = 64;                            ///< bodies being received at once; one more is 503
   core::Duration max_wait = std::chrono::seconds(60);  ///< of `?wait=`; a longer one is shortened
   /// How long answers that go on may say nothing, and how far behind the end of their caller's key they may be.
