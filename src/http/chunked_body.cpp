@@ -38,7 +38,7 @@ Result<std::size_t> ChunkedBody::take(std::string_view& input, std::span<char> s
     }
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>({chunk_, input.size(), space.size() - count}));
     if (size == 0) break;
-    std::copy_n(input.data(), size, space.data() + count);
+    input.copy(space.data() + count, size);
     input.remove_prefix(size);
     count += size;
     chunk_ -= size;

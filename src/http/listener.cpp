@@ -89,7 +89,7 @@ struct Listener::Impl {
   }
 
   struct Door {
-    explicit Door(asio::any_io_executor executor) : acceptor(std::move(executor)) {}
+    explicit Door(const asio::any_io_executor& executor) : acceptor(executor) {}
     tcp::acceptor acceptor;
     std::uint16_t port = 0;
   };
