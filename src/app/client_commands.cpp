@@ -36,8 +36,21 @@ constexpr int kSignalled = 130;
 constexpr int kEvidenceInvalid = 4;
 constexpr int kEvidenceIncomplete = 5;
 
+/// A variable of the environment, or nothing where it is not set.
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// Not CLI11's `envname`: the commands share one Connection, and those that were not asked for would write the variable
+/// over the option of the one that was.
+std::string default_server() {
+  auto named = variable("SKILL_VERIFIER_SERVER");
+  return named.empty() ? kDefaultServer : std::move(named);
+}
+
 struct Connection {
-  std::string server = kDefaultServer;
+  std::string server = default_server();
   std::string api_key, api_key_file;
   bool json = false, quiet = false;
 };
@@ -69,10 +82,6 @@ Result<std::optional<std::string>> key_from_file(const std::string& path) {
 
 /// The option, its file, then the environment. Only the first shows up in the list of processes.
 Result<std::optional<std::string>> find_api_key(const Connection& connection) {
-  const auto variable = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
   std::optional<std::string> key;
   if (!connection.api_key.empty()) {
     std::fputs(
@@ -319,8 +328,7 @@ awaitable<int> list(Session& session, std::string state, std::size_t limit) {
 }
 
 void add_connection(CLI::App& command, Connection& connection) {
-  command.add_option("-s,--server", connection.server, "address of the service")
-      ->envname("SKILL_VERIFIER_SERVER")
+  command.add_option("-s,--server", connection.server, "address of the service (SKILL_VERIFIER_SERVER)")
       ->capture_default_str();
   auto* const key = command.add_option("--api-key", connection.api_key,
                                        "API key; better SKILL_VERIFIER_API_KEY, as others see a command line");

@@ -132,6 +132,23 @@ TEST_F(Client, SaysWhatIsWrongWithTheServer) {
   EXPECT_NE(prefix.err.find("404"), std::string::npos) << prefix.err;
 }
 
+TEST_F(Client, AsksTheServerThatTheOptionNames) {
+  const std::map<std::string, std::string> elsewhere = {{"SKILL_VERIFIER_SERVER", "http://127.0.0.1:1"}};
+  const auto asked = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), program("skill-verifier").string());
+    arguments.insert(arguments.end(), {"--server", daemon().url()});
+    return run(arguments, elsewhere);
+  };
+  const Finished submitted = asked({"submit", example("hello-world").string()});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
+  const std::string id = id_of(submitted);
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"status", "--wait", id}, {"logs", id}, {"list"}, {"cancel", id}}) {
+    const Finished answered = asked(command);
+    EXPECT_EQ(answered.exit_code, 0) << command[0] << ": " << answered.err;
+  }
+}
+
 TEST_F(Client, WarnsOfAKeyThatOthersCanRead) {
   const Finished shown = client({"list", "--api-key", "k"});
   EXPECT_NE(shown.err.find("warning: --api-key"), std::string::npos) << shown.err;
