@@ -32,9 +32,8 @@ Result<std::string> stored_instance(const fs::path& data_dir) {
 }
 
 Result<std::unique_ptr<store::JobStore>> open_store(const Config& config) {
-  std::error_code error;
-  fs::create_directories(config.data_dir, error);
-  if (error) return unusable(config.data_dir, error.message());
+  if (const auto made = store::make_storage_directory(config.data_dir); !made)
+    return unusable(config.data_dir, made.error().message);
   SKILL_VERIFIER_TRY(auto rules, service::outbox_rules(config.service.webhooks));
   if (config.memory_storage) return store::open_memory_store(config.data_dir, std::move(rules));
   return store::open_sqlite_store(config.data_dir, std::move(rules));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "store/backup_files.hpp"
+#include "store/files.hpp"
 #include "store/migrations.hpp"
 
 namespace skill_verifier::store {
@@ -63,6 +64,7 @@ Result<void> check_thoroughly(sqlite3* handle) {
 
 Result<void> copy_database(const fs::path& from, const fs::path& to) {
   SKILL_VERIFIER_TRY(const Handle source, open_database(from, SQLITE_OPEN_READWRITE));
+  SKILL_VERIFIER_TRY_VOID(make_private_file(to));
   SKILL_VERIFIER_TRY(const Handle target, open_database(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   sqlite3_exec(target.get(), "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr);
   sqlite3_backup* backup = sqlite3_backup_init(target.get(), "main", source.get(), "main");

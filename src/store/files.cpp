@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "skill_verifier/core/bytes.hpp"
+#include "skill_verifier/store/job_store.hpp"
 
 namespace skill_verifier::store {
 namespace {
@@ -30,8 +31,10 @@ std::error_code last_error() {
 
 Result<void> make_private(const fs::path& directory, std::string_view name) {
   std::error_code error;
-  // One that exists keeps the permissions that its owner chose.
-  if (!fs::create_directories(directory, error) && !error) return {};
+  // One that exists keeps the permissions that its owner chose. create_directories would not tell: it says of a path
+  // that ends in a slash that nothing was made.
+  if (fs::is_directory(directory, error)) return {};
+  fs::create_directories(directory, error);
   if (error) return failure(fmt::format("cannot make the {} folder", name), error);
   fs::permissions(directory, fs::perms::owner_all, error);
   if (error) return failure(fmt::format("cannot protect the {} folder", name), error);
@@ -146,8 +149,19 @@ Result<std::set<std::string>> StoreFiles::packs() const {
   return ids;
 }
 
+Result<void> make_storage_directory(const fs::path& directory) {
+  return make_private(directory, "storage");
+}
+
+Result<void> make_private_file(const fs::path& file) {
+  // Not one that exists: closing it would take the locks that SQLite has on it in this process.
+  const Descriptor made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made && errno != EEXIST) return failure(fmt::format("cannot make {}", file.filename().string()), last_error());
+  return {};
+}
+
 Result<Descriptor> lock_directory(const fs::path& directory) {
-  if (auto made = make_private(directory, "storage"); !made) return made.error();
+  if (auto made = make_storage_directory(directory); !made) return made.error();
   Descriptor lock(::open((directory / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return failure("cannot open the lock file", last_error());
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;

@@ -59,6 +59,10 @@ class StoreFiles {
   Descriptor packs_fd_;
 };
 
+/// An empty file for this user only, where there is none: SQLite would take the process's umask, and gives what it
+/// keeps beside a database the database's permissions. Errors: unavailable `store_failed`.
+Result<void> make_private_file(const std::filesystem::path& file);
+
 /// Held for the life of a store, so that no second process opens the same directory. Errors: conflict `store_locked`,
 /// unavailable `store_failed`.
 Result<Descriptor> lock_directory(const std::filesystem::path& directory);

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include "store/files.hpp"
+
 namespace skill_verifier::store {
 namespace {
 
@@ -58,6 +60,7 @@ Result<Database> Database::open(const std::filesystem::path& file, int flags, co
 }
 
 Result<Database> Database::open_writer(const std::filesystem::path& file) {
+  SKILL_VERIFIER_TRY_VOID(make_private_file(file));
   SKILL_VERIFIER_TRY(Database database, open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kWriterPragmas));
   const auto note = [](void* frames, sqlite3*, const char*, int pages) {
     *static_cast<int*>(frames) = pages;

@@ -62,6 +62,7 @@ TEST_F(BackupTest, HasEverythingOfAStoreInUse) {
   EXPECT_EQ(made->unfinished, 2u);
   EXPECT_FALSE(fs::exists(backup_ / "lock"));
   EXPECT_FALSE(fs::exists(backup_ / "spool"));
+  EXPECT_EQ(fs::status(backup_ / "jobs.db").permissions(), fs::perms::owner_read | fs::perms::owner_write);
   // What happens after it is not in it.
   insert("later");
   const auto back = restore(backup_, restored_, Occupied::refuse);

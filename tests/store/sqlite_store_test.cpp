@@ -233,6 +233,10 @@ TEST_F(SqliteStoreTest, IsReadableByItsOwnerOnly) {
   struct stat info{};
   ASSERT_EQ(::stat(directory().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
+  for (const char* name : {"jobs.db", "jobs.db-wal", "jobs.db-shm"}) {
+    ASSERT_EQ(::stat((directory() / name).c_str(), &info), 0) << name;
+    EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
+  }
 }
 
 TEST_F(SqliteStoreTest, ADatabaseOfALaterVersionIsRefused) {

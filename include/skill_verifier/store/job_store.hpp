@@ -221,13 +221,18 @@ class JobStore {
   virtual void write_metrics(core::MetricsText&) const {}
 };
 
+/// Makes the directory of a store, for this user only; one that exists keeps the permissions that its owner chose.
+/// Errors: unavailable `store_failed`.
+Result<void> make_storage_directory(const std::filesystem::path& directory);
+
 /// Everything in memory, packs in a temporary directory below `directory`, which goes with the store: for tests and for
 /// `storage: memory`. Throws std::filesystem::filesystem_error when that directory cannot be made.
 std::unique_ptr<JobStore> open_memory_store(std::filesystem::path directory, OutboxRules rules = {});
 
 /// SQLite (WAL, synchronous=FULL, one writer thread, group commit: concurrent changes share a transaction) in
-/// `directory`/jobs.db, packs beside it. Makes the directory, runs migrations, empties the spool, removes packs that
-/// belong to no job and fails jobs whose pack is gone (`package_lost`). Blocking. Errors: unavailable `store_failed`
+/// `directory`/jobs.db, packs beside it. Makes the directory as make_storage_directory does and the database for this
+/// user only, runs migrations, empties the spool, removes packs that belong to no job and fails jobs whose pack is gone
+/// (`package_lost`). Blocking. Errors: unavailable `store_failed`
 /// (also for a file that is damaged or no database of ours), conflict `store_locked` when another process has it open,
 /// unsupported `store_newer` for a database of a later version.
 Result<std::unique_ptr<JobStore>> open_sqlite_store(std::filesystem::path directory, OutboxRules rules = {});
