@@ -199,7 +199,9 @@ Result<void> run(const ConfigSource& source, const KeysOptions& options) {
     SKILL_VERIFIER_TRY(keys.configured, configured_keys(config));
   }
   if (options.revoke->parsed() || options.rotate->parsed()) keys.configured = readable_keys(config);
-  SKILL_VERIFIER_TRY(keys.store, store::open_key_store(config.data_dir));
+  // A directory that was mistyped would seem to be one without keys.
+  const auto absent = options.create->parsed() ? store::Absent::make : store::Absent::refuse;
+  SKILL_VERIFIER_TRY(keys.store, store::open_key_store(config.data_dir, absent));
   SKILL_VERIFIER_TRY(keys.audit, open_audit_log(config));
   if (options.create->parsed()) return create(keys);
   if (options.revoke->parsed()) return revoke(keys);

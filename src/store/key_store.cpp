@@ -107,11 +107,18 @@ class SqliteKeyStore final : public KeyStore {
 
 }  // namespace
 
-Result<std::unique_ptr<KeyStore>> open_key_store(const fs::path& directory) {
+Result<std::unique_ptr<KeyStore>> open_key_store(const fs::path& directory, Absent absent) {
+  const fs::path file = directory / "jobs.db";
+  std::error_code error;
+  if (absent == Absent::refuse && !fs::exists(file, error)) {
+    return Error{Errc::not_found, "database_missing",
+                 fmt::format("there is no database in data_dir '{}'", core::shorten(directory.string())),
+                 "name the one that the service uses, with --data-dir or --config"};
+  }
   // Held while the schema is brought up to date, so that no service begins in the middle of it.
   auto lock = lock_directory(directory);
   if (!lock && lock.error().id != "store_locked") return lock.error();
-  SKILL_VERIFIER_TRY(Database database, Database::open_writer(directory / "jobs.db"));
+  SKILL_VERIFIER_TRY(Database database, Database::open_writer(file));
   if (lock) {
     SKILL_VERIFIER_TRY_VOID(migrate(database));
   } else {

@@ -295,6 +295,16 @@ TEST_F(Keys, AreMadeBeforeTheFirstStart) {
     argv.insert(argv.end(), {"--data-dir", data});
     return run(argv);
   };
+  for (const std::vector<std::string>& early : {std::vector<std::string>{"list"},
+                                                {"list", "--json"},
+                                                {"revoke", "0123456789abcdef"},
+                                                {"rotate", "0123456789abcdef"}}) {
+    const Finished refused = keys(early);
+    EXPECT_EQ(refused.exit_code, 3) << early[0];
+    EXPECT_EQ(refused.out, "") << early[0];
+    EXPECT_THAT(refused.err, testing::HasSubstr("there is no database in data_dir '" + data + "'")) << early[0];
+    EXPECT_FALSE(fs::exists(data)) << early[0];
+  }
   const Finished made = keys({"create", "--name", "n", "--expires", "90d", "--rate", "10/s", "--quota", "5/d",
                               "--concurrency", "2", "--scope", "submit", "--json"});
   ASSERT_EQ(made.exit_code, 0) << made.err;

@@ -57,8 +57,12 @@ class KeyStore {
   virtual Result<std::int64_t> changes() = 0;
 };
 
-/// Makes the directory and brings jobs.db to this program's version when no service has it open. Errors: unavailable
-/// `store_failed`, unsupported `store_newer`, conflict `store_older` when a running service has an older one open.
-Result<std::unique_ptr<KeyStore>> open_key_store(const std::filesystem::path& directory);
+/// What becomes of a directory without a database.
+enum class Absent { make, refuse };
+
+/// Makes the directory and jobs.db where there is none, unless told not to, and brings it to this program's version
+/// when no service has it open. Errors: not_found `database_missing`, unavailable `store_failed`, unsupported
+/// `store_newer`, conflict `store_older` when a running service has an older one open.
+Result<std::unique_ptr<KeyStore>> open_key_store(const std::filesystem::path& directory, Absent absent = Absent::make);
 
 }  // namespace skill_verifier::store
