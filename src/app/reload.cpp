@@ -72,7 +72,8 @@ void ReloadState::tried(bool successful, core::Time when) {
 }
 
 void ReloadState::write(core::MetricsText& out) const {
-  out.gauge("skill_verifier_config_last_reload_successful", "0 after a configuration that was refused.");
+  out.gauge("skill_verifier_config_last_reload_successful",
+            "0 after a configuration that was refused, or a certificate that was not taken.");
   out.sample({}, successful_ ? 1 : 0);
   out.gauge("skill_verifier_config_last_reload_success_timestamp_seconds", "0: none since the start.");
   out.sample({}, std::chrono::duration<double>(last_success_.time_since_epoch()).count());

@@ -47,6 +47,7 @@ class Reloader {
 /// What /metrics says of reloads, by Prometheus's own names for it.
 class ReloadState {
  public:
+  /// `successful`: configuration and certificate are what the files say now.
   void tried(bool successful, core::Time when);
   void write(core::MetricsText& out) const;
 

@@ -59,16 +59,31 @@ core::awaitable<Result<Reload>> read_anew(Running& running) {
   co_return reload;
 }
 
-/// Whether there is something new to run by. Nothing is changed once the program has `ended`.
-core::awaitable<bool> reload(Running& running, const bool& ended) {
+void log_reload(const Reload& reload, const Result<void>& certificate) {
+  for (const std::string& key : reload.needs_restart)
+    log::warn("configuration key needs a restart", {{"key", key}});
+  const std::string applied = joined(reload.applied), needs_restart = joined(reload.needs_restart);
+  if (certificate) {
+    log::info("configuration reloaded", {{"applied", applied}, {"needs_restart", needs_restart}});
+    return;
+  }
+  log::error("configuration reloaded, certificate not: the one before it goes on",
+             {{"applied", applied},
+              {"needs_restart", needs_restart},
+              {"code", certificate.error().id},
+              {"message", certificate.error().message}});
+}
+
+/// Gives the state for the service manager. Nothing is changed once the program has `ended`.
+core::awaitable<std::string_view> reload(Running& running, const bool& ended) {
   auto read = co_await read_anew(running);
-  if (ended) co_return false;
-  running.reloads.tried(read.has_value(), running.wiring.clock.now());
+  if (ended) co_return "stopping";
   if (!read) {
+    running.reloads.tried(false, running.wiring.clock.now());
     const Error& why = read.error();
     const std::string message = why.hint.empty() ? why.message : why.message + "; " + why.hint;
     log::error("configuration not reloaded", {{"code", why.id}, {"message", message}});
-    co_return false;
+    co_return "serving; the last reload was refused";
   }
   running.reloader.took_on(*read);
   const Config& config = read->config;
@@ -79,15 +94,10 @@ core::awaitable<bool> reload(Running& running, const bool& ended) {
   running.wiring.sandbox->resize_pools(config.sandbox.pool);
   co_await app::reload(running.wiring, std::move(read->keys));
   const auto certificate = co_await running.server.reload();
-  if (!certificate)
-    log::error("certificate not reloaded",
-               {{"code", certificate.error().id}, {"message", certificate.error().message}});
-  for (const std::string& key : read->needs_restart)
-    log::warn("configuration key needs a restart", {{"key", key}});
-  log::info("configuration reloaded",
-            {{"applied", joined(read->applied)}, {"needs_restart", joined(read->needs_restart)}});
+  running.reloads.tried(certificate.has_value(), running.wiring.clock.now());
+  log_reload(*read, certificate);
   log::configure(config.log_level, config.log_format);
-  co_return true;
+  co_return certificate ? "serving" : "serving; the last reload kept the earlier certificate";
 }
 
 /// Answers SIGHUP beside everything else: one reading at a time, and one more if it was asked for meanwhile.
@@ -109,8 +119,8 @@ class Reloading {
     while (asked_ && !ended_) {
       asked_ = false;
       running_.manager.reloading();
-      const bool taken = co_await reload(running_, ended_);
-      if (!ended_) running_.manager.ready(taken ? "serving" : "serving; the last reload was refused");
+      const auto state = co_await reload(running_, ended_);
+      if (!ended_) running_.manager.ready(state);
     }
     busy_ = false;
   }

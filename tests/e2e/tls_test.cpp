@@ -95,5 +95,48 @@ TEST(RaTls, TheQuoteInTheCertificateSpeaksForItsKeyAlsoAfterARenewal) {
   EXPECT_NE(quoted_key(), first) << "the agent makes a new key each time";
 }
 
+/// Key and certificate in files, replaced in place as a renewal does.
+class CertificateFiles {
+ public:
+  CertificateFiles() { renew(); }
+  void renew() const {
+    shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=verifier.test -addext " +
+          std::string("subjectAltName=DNS:verifier.test -keyout '") + key().string() + "' -out '" +
+          certificate().string() + "' 2>/dev/null");
+  }
+  void spoil() const { work_.write("certificate.pem", "no certificate\n"); }
+  fs::path certificate() const { return work_.path() / "certificate.pem"; }
+  fs::path key() const { return work_.path() / "key.pem"; }
+
+ private:
+  TempDir work_;
+};
+
+TEST(CertificateFile, ThatIsBadLeavesTheEarlierOneAndTheReloadSaysSo) {
+  SKILL_VERIFIER_NEEDS_ENGINE();
+  const CertificateFiles files;
+  Daemon daemon("workers: 1\npool: {max: 0}\ntls: {certificate: '" + files.certificate().string() + "', key: '" +
+                files.key().string() + "', port: 0}\n");
+  const std::string port = tls_port(daemon);
+  const TempDir work;
+  const fs::path trusted = fetch_chain(work, port);
+  files.spoil();
+  const fs::path config = daemon.data_dir().parent_path() / "config.yaml";
+  shell("sed -i 's/^workers: 1$/workers: 2/' '" + config.string() + "'");
+  daemon.process().signal(SIGHUP);
+  const std::string line = daemon.process().wait_for_line("configuration reloaded");
+  EXPECT_THAT(line, HasSubstr("configuration reloaded, certificate not"));
+  EXPECT_THAT(line, HasSubstr("applied=workers"));
+  EXPECT_THAT(line, HasSubstr("code=tls_"));
+  EXPECT_THAT(daemon.curl("/metrics").body, HasSubstr("skill_verifier_config_last_reload_successful 0\n"));
+  EXPECT_THAT(get_health(trusted, port).out, testing::EndsWith("\n200")) << "the earlier one goes on";
+
+  files.renew();
+  daemon.process().signal(SIGHUP);
+  daemon.process().wait_for_line("configuration reloaded applied");
+  EXPECT_THAT(daemon.curl("/metrics").body, HasSubstr("skill_verifier_config_last_reload_successful 1\n"));
+  EXPECT_EQ(get_health(trusted, port).exit_code, 60) << "another certificate is there now";
+}
+
 }  // namespace
 }  // namespace skill_verifier::e2e
