@@ -16,6 +16,7 @@
 #include "app/client_output.hpp"
 #include "app/client_submit.hpp"
 #include "app/commands.hpp"
+#include "app/key_texts.hpp"
 #include "app/run_loop.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/ids.hpp"
@@ -74,6 +75,8 @@ void print_json(const Json& value) {
 
 Result<std::optional<std::string>> key_from_file(const std::string& path) {
   SKILL_VERIFIER_TRY(auto key, read_input(path, kMaxKeyBytes));
+  if (const auto exposure = exposure_of(path); !exposure.empty())
+    std::fprintf(stderr, "warning: the API key file %s\n", exposure.c_str());
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r'))
     key.pop_back();
   if (key.empty()) return Error(Errc::invalid_argument, "api_key_invalid", "the API key file is empty");

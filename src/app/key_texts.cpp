@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -13,6 +14,8 @@
 
 namespace skill_verifier::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::size_t kMostName = 100;
 constexpr std::size_t kMostFile = 4096;
@@ -178,6 +181,26 @@ Result<std::vector<store::KeyRow>> configured_keys(const Config& config) {
   auto rows = configured_keys(config, faults);
   SKILL_VERIFIER_TRY_VOID(faults_error(faults));
   return rows;
+}
+
+std::string exposure_of(const std::string& file) {
+  std::error_code error;
+  const auto status = fs::status(file, error);
+  const auto others = status.permissions() & (fs::perms::others_read | fs::perms::others_write);
+  if (error || !fs::is_regular_file(status) || others == fs::perms::none) return {};
+  const bool changes = (others & fs::perms::others_write) != fs::perms::none;
+  return fmt::format("can be {} by every user of this machine (mode {:04o}): chmod o= it", changes ? "changed" : "read",
+                     static_cast<unsigned>(status.permissions() & fs::perms::mask));
+}
+
+std::vector<std::string> exposed_key_files(const Config& config) {
+  std::vector<std::string> warnings;
+  for (const ConfiguredKey& key : config.configured_keys) {
+    const std::string exposure = key.file.empty() ? "" : exposure_of(key.file);
+    if (!exposure.empty())
+      warnings.push_back(fmt::format("keys.configured: key_file of '{}' {}", key.row.name, exposure));
+  }
+  return warnings;
 }
 
 std::string sha256_member(std::string_view id, std::string_view secret) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "app/key_texts.hpp"
+
 namespace skill_verifier::app {
 namespace {
 
@@ -40,9 +42,10 @@ Result<Reload> Reloader::read() const {
   SKILL_VERIFIER_TRY(const std::vector<Setting> settings, load_settings(source_));
   // Everything is looked at as at a start: a file that would not start a program does not change a running one.
   std::vector<store::KeyRow> keys;
-  if (auto whole = configure_service(settings, keys); !whole) return whole.error();
+  SKILL_VERIFIER_TRY(const Config whole, configure_service(settings, keys));
   SKILL_VERIFIER_TRY(Reload reload, compare(settings));
   reload.keys = std::move(keys);
+  reload.exposed = exposed_key_files(whole);
   return reload;
 }
 

@@ -20,6 +20,7 @@ struct Reload {
   std::vector<Setting> settings;           ///< that `config` was made from
   std::vector<std::string> applied;        ///< changed keys that are in `config`
   std::vector<std::string> needs_restart;  ///< changed keys that are not
+  std::vector<std::string> exposed;        ///< key files that others may read; Reloader::compare leaves them out
 };
 
 /// Keys whose change a running program takes on; all others wait for its next start. A test compares them with

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/commands.hpp"
+#include "app/key_texts.hpp"
 #include "app/process_metrics.hpp"
 #include "app/reload.hpp"
 #include "app/run_loop.hpp"
@@ -59,9 +60,15 @@ core::awaitable<Result<Reload>> read_anew(Running& running) {
   co_return reload;
 }
 
+void warn_of(const std::vector<std::string>& exposed) {
+  for (const std::string& what : exposed)
+    log::warn("API key exposed", {{"what", what}});
+}
+
 void log_reload(const Reload& reload, const Result<void>& certificate) {
   for (const std::string& key : reload.needs_restart)
     log::warn("configuration key needs a restart", {{"key", key}});
+  warn_of(reload.exposed);
   const std::string applied = joined(reload.applied), needs_restart = joined(reload.needs_restart);
   if (certificate) {
     log::info("configuration reloaded", {{"applied", applied}, {"needs_restart", needs_restart}});
@@ -189,11 +196,15 @@ int serve_command(const ConfigSource& source, bool check_only) {
     print_error(config.error());
     return exit_config;
   }
+  const auto exposed = exposed_key_files(*config);
   if (check_only) {
+    for (const std::string& what : exposed)
+      std::fprintf(stderr, "skill-verifier: warning: %s\n", what.c_str());
     std::puts("configuration is valid");
     return exit_ok;
   }
   log::configure(config->log_level, config->log_format);
+  warn_of(exposed);
   raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);
   http::ServerOptions options = config->server;

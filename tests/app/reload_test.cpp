@@ -106,6 +106,27 @@ TEST_F(KeyFile, ThatIsGoneRefusesTheWholeReload) {
   EXPECT_EQ(reload->keys[0].id, "0123456789abcdef");
 }
 
+TEST_F(KeyFile, ThatOthersCanReadOrChangeIsWarnedOf) {
+  namespace fs = std::filesystem;
+  const Reloader reloader(source(), *load_settings(source()));
+  const std::pair<int, const char*> modes[] = {
+      {0644, "keys.configured: key_file of 'ci' can be read by every user of this machine (mode 0644): chmod o= it"},
+      {0666,
+       "keys.configured: key_file of 'ci' can be changed by every user of this machine (mode 0666): chmod o= it"}};
+  for (const auto& [mode, warning] : modes) {
+    fs::permissions(key(), fs::perms(mode));
+    const auto reload = reloader.read();
+    ASSERT_TRUE(reload) << reload.error().message;
+    EXPECT_EQ(reload->exposed, Names{warning});
+  }
+  for (const int mode : {0600, 0400, 0640}) {
+    fs::permissions(key(), fs::perms(mode));
+    const auto reload = reloader.read();
+    ASSERT_TRUE(reload) << reload.error().message;
+    EXPECT_EQ(reload->exposed, Names{}) << mode;
+  }
+}
+
 TEST_F(KeyFile, IsReadOnlyByAProgramThatServes) {
   std::filesystem::remove(key());
   const auto others = load_config(source());

@@ -150,7 +150,10 @@ TEST_F(Keys, AreMadeByTheConfigurationAndReplacedBySighup) {
   const std::string configured =
       "name=ops scope=admin key_file=" + file.string() + ",name=ci scope=submit+read sha256=" + hash;
   const std::map<std::string, std::string> environment{{"SKILL_VERIFIER_KEYS_CONFIGURED", configured}};
+  fs::permissions(file, fs::perms(0644));
   Daemon daemon(kClosed, environment);
+  const std::string exposed = "key_file of 'ops' can be read by every user of this machine (mode 0644)";
+  EXPECT_THAT(daemon.process().log(), testing::HasSubstr(exposed));
   EXPECT_EQ(status(daemon, "/webhooks/deliveries", first), 200);
   EXPECT_EQ(status(daemon, "/webhooks/deliveries", hashed), 403);
   EXPECT_EQ(submit(daemon, hashed).status, 202);

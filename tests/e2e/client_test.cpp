@@ -153,6 +153,12 @@ TEST_F(Client, WarnsOfAKeyThatOthersCanRead) {
   const Finished shown = client({"list", "--api-key", "k"});
   EXPECT_NE(shown.err.find("warning: --api-key"), std::string::npos) << shown.err;
   const fs::path file = work_.write("key", "from-a-file\n");
+  fs::permissions(file, fs::perms(0644));
+  const Finished readable = client({"list", "--api-key-file", file.string()});
+  EXPECT_NE(readable.err.find("warning: the API key file can be read by every user of this machine (mode 0644)"),
+            std::string::npos)
+      << readable.err;
+  fs::permissions(file, fs::perms(0600));
   const Finished hidden = client({"list", "--api-key-file", file.string()});
   EXPECT_EQ(hidden.err.find("warning"), std::string::npos) << hidden.err;
   EXPECT_NE(hidden.err.find("key_invalid"), std::string::npos) << "the file's key was sent: " << hidden.err;
