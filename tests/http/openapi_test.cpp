@@ -5,6 +5,7 @@
 #include <set>
 
 #include "http/docs_page.hpp"
+#include "http/gate.hpp"
 #include "http/router.hpp"
 #include "http/test_server.hpp"
 #include "skill_verifier/core/bytes.hpp"
@@ -74,6 +75,31 @@ TEST(Openapi, NamesEachOperationOnceAndDescribesItsAnswers) {
       EXPECT_EQ(has_id, described) << path;
     }
   }
+}
+
+/// What the gate answers (gate.hpp), whatever lies behind it.
+TEST(Openapi, DeclaresTheRefusalsOfTheGateWhereThereIsOne) {
+  const std::pair<const char*, const char*> refusals[] = {
+      {"401", "Unauthorized"}, {"403", "Forbidden"}, {"429", "RateLimited"}, {"503", "Unavailable"}};
+  for (const Route& route : routes()) {
+    const std::string method = lower(route.method), path(route.path);
+    const Json& responses = document()["paths"][path][method]["responses"];
+    if (operation_of(route.action) == auth::Operation::open) {
+      for (const char* status : {"401", "403", "429"})
+        EXPECT_FALSE(responses.contains(status)) << method << " " << path << " " << status;
+      continue;
+    }
+    EXPECT_TRUE(responses.contains("400")) << method << " " << path << ": two keys in one request";
+    for (const auto& [status, name] : refusals) {
+      const std::string reference = "#/components/responses/" + std::string(name);
+      const std::string declared = responses.value(status, Json::object()).value("$ref", "none");
+      EXPECT_EQ(declared, reference) << method << " " << path << " " << status;
+    }
+  }
+}
+
+TEST(Openapi, DeclaresABatchUnderAnotherBatchsKey) {
+  EXPECT_TRUE(document()["paths"]["/verify/batch"]["post"]["responses"].contains("422"));
 }
 
 /// Whether `value` has the members that a schema requires and no top-level member that it does not know.
