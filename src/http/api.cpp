@@ -31,7 +31,7 @@ Response options_response(const PathMatch& match) {
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE");
   response.headers.emplace_back(
       "Access-Control-Allow-Headers",
-      "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID");
+      "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID, traceparent");
   response.headers.emplace_back("Access-Control-Max-Age", "600");
   return response;
 }

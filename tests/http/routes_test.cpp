@@ -402,7 +402,7 @@ TEST(Options, AllowAnyOriginThePredecessorsMethodsAndHeaders) {
     EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), "GET, POST, DELETE");
     EXPECT_EQ(answer.header("Access-Control-Allow-Headers"),
-              "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID");
+              "Content-Type, Authorization, X-API-Key, Idempotency-Key, If-None-Match, Last-Event-ID, traceparent");
     EXPECT_EQ(answer.header("Content-Length"), "");
     EXPECT_NE(answer.header("Allow"), "");
   }
