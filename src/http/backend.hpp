@@ -31,6 +31,7 @@ struct Backend {
   std::function<awaitable<Result<store::Delivery>>(std::string)> redeliver;
   std::function<awaitable<Result<std::string>>(store::Job)> sarif;
   std::function<awaitable<service::Health>()> health;
+  std::function<awaitable<service::Health>()> readiness;
   std::function<awaitable<Result<store::JobAccess>>(std::string)> access;
   std::function<awaitable<Result<std::uint64_t>>(std::optional<std::string>)> total;
   std::function<std::uint64_t()> pack_bytes;

@@ -36,14 +36,14 @@ void Api::count(std::string_view method, const Response& response, core::Duratio
 }
 
 awaitable<Response> Api::show_ready() {
-  const service::Health health = co_await backend_.health();
+  const service::Health health = co_await backend_.readiness();
   Response response = json_response(is_ready(health) ? 200 : 503, ready_json(health));
   if (response.status == 503) response.headers.emplace_back("Retry-After", "5");
   co_return response;
 }
 
 awaitable<Response> Api::show_metrics() {
-  const service::Health health = co_await backend_.health();
+  const service::Health health = co_await backend_.readiness();
   auto look = [writers = options_.file_metrics] {
     core::MetricsText text;
     for (const auto& write : writers)

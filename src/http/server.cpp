@@ -29,6 +29,7 @@ Backend backend_of(service::Service& service) {
   backend.deliveries = [&service](store::DeliveryFilter filter) { return service.deliveries(std::move(filter)); };
   backend.redeliver = [&service](std::string id) { return service.redeliver(std::move(id)); };
   backend.health = [&service] { return service.health(); };
+  backend.readiness = [&service] { return service.readiness(); };
   backend.pack_bytes = [&service] { return service.pack_bytes(); };
   backend.write_metrics = [&service](core::MetricsText& out) { service.write_metrics(out); };
   backend.engine_away = [&service] { return service.engine_away(); };

@@ -17,7 +17,6 @@ namespace {
 
 /// For a container that is being removed; the engine's own time limits are shorter.
 constexpr core::Duration kCancelLimit = std::chrono::seconds(60);
-constexpr core::Duration kCheckLimit = std::chrono::seconds(5);
 /// For an expiry that is being written when the service stops.
 constexpr core::Duration kHousekeepingLimit = std::chrono::seconds(10);
 
@@ -81,6 +80,7 @@ awaitable<void> Service::stop() {
   co_await impl_->attestor.stop();
   co_await impl_->scheduler.stop();
   co_await impl_->webhooks.stop();
+  co_await impl_->dependencies.stop();
   co_await impl_->housekeeping.wait(kHousekeepingLimit);
 }
 
@@ -209,44 +209,30 @@ awaitable<Result<std::string>> Service::sarif(store::Job job) {
 }
 
 awaitable<Health> Service::health() {
-  const auto now = std::chrono::steady_clock::now();
-  if (!impl_->checked_at || now - *impl_->checked_at >= impl_->options.health_cache) {
-    // Set before the checks: those who ask meanwhile get the last answer instead of starting checks of their own.
-    impl_->checked_at = now;
-    co_await impl_->check_dependencies();
-  }
   Health health;
-  auto counts = co_await impl_->store.counts();
-  if (counts) health.jobs = std::move(*counts);
-  health.queued = impl_->scheduler.queued();
-  health.running = impl_->scheduler.active();
-  health.draining = impl_->scheduler.draining();
-  health.engine = impl_->sandbox.engine_version();
-  health.engine_error = impl_->engine_error;
-  health.store_error = counts ? impl_->store_error : std::optional(counts.error().message);
-  health.dstack_error = impl_->dstack_error;
-  health.pools = impl_->sandbox.pools();
-  health.attestation = impl_->quoter ? "dstack-sdk" : "none";
+  co_await impl_->dependencies.describe(health);
+  impl_->add_figures(health);
   co_return health;
 }
 
-awaitable<void> Service::Impl::check_dependencies() {
-  // Its answer is everybody's: a caller that goes away must not turn it into a failure.
-  co_await core::shield_from_cancellation();
-  auto checking = sandbox.check();
-  auto engine = co_await core::with_deadline(std::move(checking), kCheckLimit, "engine");
-  engine_error = engine ? std::nullopt : std::optional(engine.error().message);
-  auto writing = store.check();
-  auto written = co_await core::with_deadline(std::move(writing), kCheckLimit, "store");
-  store_error = written ? std::nullopt : std::optional(written.error().message);
-  if (quoter == nullptr) co_return;
-  auto asking = quoter->info();
-  auto answered = co_await core::with_deadline(std::move(asking), kCheckLimit, "guest agent");
-  dstack_error = answered ? std::nullopt : std::optional(answered.error().message);
+awaitable<Health> Service::readiness() {
+  Health health;
+  co_await impl_->dependencies.describe_now(health);
+  impl_->add_figures(health);
+  co_return health;
+}
+
+void Service::Impl::add_figures(Health& health) const {
+  health.queued = scheduler.queued();
+  health.running = scheduler.active();
+  health.draining = scheduler.draining();
+  health.engine = sandbox.engine_version();
+  health.pools = sandbox.pools();
+  health.attestation = quoter ? "dstack-sdk" : "none";
 }
 
 bool Service::engine_away() const {
-  return impl_->scheduler.engine_away() || impl_->engine_error;
+  return impl_->scheduler.engine_away() || impl_->dependencies.engine_away();
 }
 
 void Service::reconfigure(const ServiceOptions& wanted) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "service/dependencies.hpp"
 #include "service/job_runner.hpp"
 #include "service/known_folders.hpp"
 #include "service/policy.hpp"
@@ -43,7 +44,9 @@ struct Service::Impl {
         folders(pool, intake, known, options),
         housekeeping(executor),
         self(sandbox, quoter, options),
-        attestor(executor, clock, quoter, [this] { return self.describe(); }, attestor_options()) {}
+        attestor(
+            executor, clock, quoter, [this] { return self.describe(); }, attestor_options()),
+        dependencies(executor, store, sandbox, quoter, options) {}
 
   attest::ServiceAttestorOptions attestor_options() const {
     attest::ServiceAttestorOptions made;
@@ -68,7 +71,8 @@ struct Service::Impl {
   using NextPortion = std::function<core::awaitable<Result<std::vector<std::string>>>()>;
   core::awaitable<bool> remove_jobs(NextPortion next, std::string why);
   bool clock_is_steady();
-  core::awaitable<void> check_dependencies();
+  /// What is known without asking anybody.
+  void add_figures(Health& health) const;
 
   core::WorkPool& pool;
   const core::Clock& clock;
@@ -88,8 +92,7 @@ struct Service::Impl {
   core::TaskGroup housekeeping;
   SelfDescription self;
   attest::ServiceAttestor attestor;
-  std::optional<std::string> engine_error, store_error, dstack_error;
-  std::optional<std::chrono::steady_clock::time_point> checked_at;
+  Dependencies dependencies;
   std::optional<std::pair<core::Time, std::chrono::steady_clock::time_point>> last_look;
   std::optional<std::chrono::steady_clock::time_point> jumped_at;
   std::size_t clock_jumps = 0;

@@ -119,6 +119,21 @@ nlohmann::json ready(TestServer& server, int status) {
   return nlohmann::json::parse(answer.body);
 }
 
+TEST(GetReady, AsksWhatIsSoNowAndHealthDoesNot) {
+  TestServer server;
+  const auto asked = [&server] {
+    int times = 0;
+    server.run([&times](const test::FakeBackend& backend) { times = backend.readiness_asked; });
+    return times;
+  };
+  EXPECT_EQ(get(server.port(), "/health").status, 200);
+  EXPECT_EQ(asked(), 0);
+  EXPECT_EQ(get(server.port(), "/ready").status, 200);
+  EXPECT_EQ(asked(), 1);
+  EXPECT_EQ(get(server.port(), "/metrics").status, 200);
+  EXPECT_EQ(asked(), 2);
+}
+
 TEST(GetReady, NamesWhatIsNotReadyAndWhy) {
   TestServer server;
   EXPECT_EQ(ready(server, 200)["ready"], true);

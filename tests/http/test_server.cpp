@@ -81,6 +81,7 @@ http::Backend FakeBackend::calls() {
   calls.appraisal = [this](store::Job) { return give_appraisal(); };
   calls.sarif = [this](store::Job job) { return give_sarif(std::move(job)); };
   calls.health = [this] { return report_health(); };
+  calls.readiness = [this] { return report_readiness(); };
   calls.check_room = [this](const service::Submission& submission) {
     const bool may_be_known = submission.idempotency_key || (!submission.fresh && !submission.nonce);
     return room_error && !may_be_known ? Result<void>(*room_error) : Result<void>();
@@ -270,6 +271,12 @@ core::awaitable<Result<std::vector<std::optional<store::VerdictRow>>>> FakeBacke
 
 core::awaitable<service::Health> FakeBackend::report_health() {
   maybe_throw();
+  co_return health;
+}
+
+core::awaitable<service::Health> FakeBackend::report_readiness() {
+  maybe_throw();
+  ++readiness_asked;
   co_return health;
 }
 

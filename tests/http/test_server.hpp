@@ -52,6 +52,7 @@ class FakeBackend {
   std::map<std::string, Error> path_errors;  ///< what submits of a skillPath end with
   std::map<std::string, store::Job> keyed;   ///< jobs by idempotency key: given as replayed
   service::Health health;
+  int readiness_asked = 0;
   std::uint64_t pack_bytes = 0;
   int finds = 0;
   int accesses = 0;
@@ -75,6 +76,7 @@ class FakeBackend {
   core::awaitable<std::optional<attest::Appraisal>> give_appraisal();
   core::awaitable<Result<std::string>> give_sarif(store::Job job);
   core::awaitable<service::Health> report_health();
+  core::awaitable<service::Health> report_readiness();
   core::awaitable<Result<store::JobAccess>> access(std::string id);
   core::awaitable<Result<std::uint64_t>> total(std::optional<std::string> viewer);
   void maybe_throw() const;

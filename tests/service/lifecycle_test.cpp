@@ -457,40 +457,6 @@ TEST_F(LifecycleTest, PolicyIsAppliedWhenTheJobRuns) {
   EXPECT_THAT(result["warnings"].dump(), HasSubstr("timeout_capped"));
 }
 
-TEST_F(LifecycleTest, AHealthCheckThatItsCallerLeftIsNoFailureForTheNext) {
-  core::TaskGroup callers(io_.get_executor());
-  const auto ask = [](Service& service) -> awaitable<void> { static_cast<void>(co_await service.health()); };
-  callers.spawn("caller", ask(*service_));
-  io_.poll_one();
-  callers.cancel();
-  ASSERT_TRUE(await(callers.wait(std::chrono::seconds(30))));
-  const auto health = await(service_->health());
-  EXPECT_FALSE(health.engine_error);
-  EXPECT_FALSE(health.store_error);
-}
-
-TEST_F(LifecycleTest, HealthTellsWhatDoesNotAnswer) {
-  EXPECT_FALSE(await(service_->health()).engine_error);
-  EXPECT_EQ(await(service_->health()).engine.name, "An Engine");
-  EXPECT_EQ(await(service_->health()).engine.version, "1.2.3");
-  sandbox_.check_error = unreachable();
-  store_->check_error = Error{Errc::unavailable, "store_failed", "disk full"};
-  const auto health = await(service_->health());
-  EXPECT_EQ(health.engine_error, "the engine does not answer");
-  EXPECT_EQ(health.store_error, "disk full");
-  EXPECT_FALSE(health.draining);
-  stop();
-  EXPECT_TRUE(await(service_->health()).draining);
-}
-
-TEST_F(LifecycleTest, HealthRepeatsAYoungAnswer) {
-  options_.health_cache = std::chrono::hours(1);
-  restart();
-  EXPECT_FALSE(await(service_->health()).engine_error);
-  sandbox_.check_error = unreachable();
-  EXPECT_FALSE(await(service_->health()).engine_error);
-}
-
 TEST_F(LifecycleTest, ListsAndCounts) {
   const auto first = submit().id, second = submit("").id;
   wait(first);

@@ -35,6 +35,8 @@ class FlakyStore final : public store::JobStore {
   int begin_failures = 0, finish_failures = 0, insert_failures = 0;
   int requeues = 0;
   std::optional<Error> check_error;
+  core::Event* check_holds = nullptr;       ///< `check` waits for it, whoever is cancelled
+  int checks = 0;                           ///< calls of check
   std::function<void(store::Job&)> tamper;  ///< with what find_cached gives
 
   fs::path spool() const override { return inner_->spool(); }
@@ -98,6 +100,11 @@ class FlakyStore final : public store::JobStore {
   core::awaitable<Result<std::string>> log(std::string id) override { return inner_->log(std::move(id)); }
   store::Outbox& outbox() override { return inner_->outbox(); }
   core::awaitable<Result<void>> check() override {
+    ++checks;
+    if (check_holds != nullptr) {
+      co_await core::shield_from_cancellation();
+      co_await check_holds->wait();
+    }
     if (check_error) co_return *check_error;
     co_return co_await inner_->check();
   }

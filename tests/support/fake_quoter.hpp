@@ -65,9 +65,11 @@ class FakeQuoter final : public attest::Quoter {
   }
 
   Result<std::string> info_answer = std::string("{}");
-  int infos = 0;  ///< calls of info
+  int infos = 0;            ///< calls of info
+  bool info_holds = false;  ///< info answers after release() or cancellation only
   core::awaitable<Result<std::string>> info() override {
     ++infos;
+    if (info_holds) co_await released_.wait();
     co_return info_answer;
   }
 

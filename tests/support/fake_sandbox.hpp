@@ -39,6 +39,7 @@ class FakeSandbox final : public sandbox::Sandbox {
   std::vector<std::string> pull_lines;                  ///< progress that every resolve reports
   Result<std::vector<std::string>> start_answer = std::vector<std::string>{};
   std::optional<Error> check_error;
+  bool check_holds = false;  ///< `check` answers after release() or cancellation only, as an engine that hangs
 
   // What the test looks at.
   std::vector<std::string> resolved;
@@ -48,6 +49,7 @@ class FakeSandbox final : public sandbox::Sandbox {
   int running = 0;  ///< runs and prepares in flight
   int most_running = 0;
   int cancelled = 0;  ///< held calls that were cancelled
+  int checks_held = 0;
   int started = 0;
   int stopped = 0;
 
@@ -160,6 +162,14 @@ class FakeSandbox final : public sandbox::Sandbox {
   sandbox::EngineVersion engine_version() const override { return {"An Engine", "1.2.3"}; }
 
   core::awaitable<Result<void>> check() override {
+    if (check_holds) {
+      ++checks_held;
+      changed_.notify_all();
+      const bool woken = co_await released_.wait();
+      --checks_held;
+      changed_.notify_all();
+      if (!woken) co_return Error{Errc::cancelled, "cancelled", "the check was cancelled"};
+    }
     if (check_error) co_return *check_error;
     co_return Result<void>{};
   }

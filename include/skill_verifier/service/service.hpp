@@ -62,7 +62,9 @@ struct ServiceOptions {
   core::Duration sandbox_overhead = std::chrono::seconds(60);  ///< on top of a command's own time limit
   core::Duration quote_timeout = std::chrono::minutes(10);     ///< waiting in the quoter's line included
   std::size_t quote_backlog = 64;  ///< jobs that wait for a quote without a worker; with more, no new job is begun
-  core::Duration health_cache = std::chrono::seconds(2);  ///< age up to which health() repeats its last check
+  core::Duration health_cache = std::chrono::seconds(2);  ///< age up to which a dependency is not asked again
+  core::Duration check_limit = std::chrono::seconds(3);   ///< for all dependencies together to answer readiness()
+  core::Duration health_wait = std::chrono::seconds(1);   ///< for those that never answered yet, in health()
   std::vector<std::filesystem::path> skill_roots;         ///< `skillPath` must be beneath one of them; empty = off
   bool allow_any_path = false;                            ///< `skillPath` may be anywhere: for the command line only
   skill::Profile profile = skill::Profile::registry;
@@ -199,7 +201,13 @@ class Service {
   /// A completed job's checks as SARIF 2.1.0, with places relative to the skill's root. Errors: not_found
   /// `checks_not_made` (judged by an earlier version), internal `result_unreadable`.
   awaitable<Result<std::string>> sarif(store::Job job);
+  /// The dependencies as they were when they last answered, at once; they are asked anew behind it. Who has never
+  /// answered is waited for up to ServiceOptions::health_wait, as is the number of jobs, which is the last one known
+  /// else.
   awaitable<Health> health();
+  /// The same with the dependencies as they are now: all are asked beside each other and have
+  /// ServiceOptions::check_limit together.
+  awaitable<Health> readiness();
   /// The engine did not answer when it was last asked: jobs are taken in, and wait for it.
   bool engine_away() const;
   /// Takes on what can change in a running service: workers, queue and a client's share of it, attempts, max_starts,
