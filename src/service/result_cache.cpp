@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "service/journal.hpp"
+#include "service/result_agreement.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/bytes.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -44,6 +45,11 @@ bool is_about(const Json& statement, const std::string& tree_digest) {
   });
 }
 
+/// A result holds it byte for byte, so that it can be compared with the statement's digest.
+bool stands_whole(const sandbox::Output& output) {
+  return !output.truncated && core::is_utf8(output.head);
+}
+
 Result<void> check_quote(const store::Job& job, const std::string& quote_hex, const std::string& hash) {
   const auto bytes = core::parse_hex(quote_hex);
   if (!bytes) return invalid(job, "has a quote that is not hex");
@@ -74,6 +80,7 @@ bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, b
   if (evidence.sandbox_checks && !evidence.sandbox_checks->repeatable) return false;
   if (!plan.test) return true;
   const auto& run = evidence.run;
+  if (run && !(stands_whole(run->out) && stands_whole(run->err))) return false;
   return !plan.test_bridge && !(plan.deps && plan.deps_bridge) && run && run->outcome == sandbox::Outcome::exited &&
          !run->memory_killed;
 }
@@ -87,6 +94,8 @@ Result<void> check_cached(const store::Job& job, const std::string& tree_digest,
   const std::string hash = attest::result_hash(job.statement);
   if (text_at(*result, "/attestation/resultHash") != hash)
     return invalid(job, "has a hash that is not its statement's");
+  if (const auto member = disagreement(*result, *statement))
+    return invalid(job, fmt::format("says in '{}' what its statement does not", *member));
   const std::string quote = text_at(*result, "/attestation/quote");
   if (wants_quote && quote.empty()) return invalid(job, "has no quote");
   if (wants_real_quote && text_at(*result, "/attestation/teeType") != attest::kTeeIntelTdx)

@@ -20,11 +20,13 @@ Result<std::string> cache_key(const std::string& skill_id, const JobRequest& req
 
 /// Whether a verdict says something about the skill that would be so again. A time limit or a kill may be the doing of
 /// a busy machine, a check in the sandbox that was not made says nothing, what was fetched from a network may be other
-/// bytes tomorrow, and a service that can get a quote must not go on with a result that has none.
+/// bytes tomorrow, output that was cut or is no text cannot be compared with its digest later, and a service that can
+/// get a quote must not go on with a result that has none.
 bool is_repeatable(const Plan& plan, const Evidence& evidence, bool has_quote, bool wants_quote);
 
 /// Checks a stored outcome before it is given again: the statement is about `tree_digest` and hashes to the result's
-/// hash, and the quote, where there is or must be one, speaks for that hash. CPU of milliseconds, no I/O. Errors:
+/// hash, the result says what the statement does (service/result_agreement.hpp), and the quote, where there is or must
+/// be one, speaks for that hash. CPU of milliseconds, no I/O. Errors:
 /// internal `cached_result_invalid` saying what does not hold.
 Result<void> check_cached(const store::Job& job, const std::string& tree_digest, bool wants_quote,
                           bool wants_real_quote);

@@ -147,7 +147,7 @@ attest::StatementInput::Run statement_run(const sandbox::RunResult& run, int att
 void add_tests(attest::StatementInput& made, const Judgement& judgement) {
   if (!judgement.tests_passed) return;
   const auto about_run = [](const skill::Diagnostic& warning) {
-    return !warning.code.starts_with("checks_") && std::ranges::count(kWeakening, warning.code) > 0;
+    return !warning.code.starts_with("checks_") && weakens(warning.code);
   };
   const bool warned = std::ranges::any_of(judgement.warnings, about_run);
   auto& tests = !*judgement.tests_passed ? made.failed_tests : warned ? made.warned_tests : made.passed_tests;
@@ -253,6 +253,10 @@ std::string_view to_string(Verdict verdict) {
   return "failed";
 }
 
+bool weakens(std::string_view code) {
+  return std::ranges::find(kWeakening, code) != kWeakening.end();
+}
+
 bool succeeded(const sandbox::RunResult& run) {
   return run.outcome == sandbox::Outcome::exited && run.exit_code == 0;
 }
@@ -279,10 +283,9 @@ Judgement judge(const JobRequest& request, const Plan& plan, const Evidence& evi
   if (evidence.checks) add_check_warning(judgement, request, *evidence.checks);
   if (evidence.sandbox_checks) add_sandbox_warning(judgement, request, *evidence.sandbox_checks);
   if (plan.flagged_fails && evidence.checks && evidence.checks->flagged) judgement.verdict = Verdict::failed;
-  const auto weakens = [](const skill::Diagnostic& warning) {
-    return std::ranges::count(kWeakening, warning.code) > 0;
-  };
-  judgement.weakened = judgement.verdict == Verdict::passed && std::ranges::any_of(judgement.warnings, weakens);
+  judgement.weakened =
+      judgement.verdict == Verdict::passed &&
+      std::ranges::any_of(judgement.warnings, [](const skill::Diagnostic& one) { return weakens(one.code); });
   return judgement;
 }
 

@@ -45,6 +45,8 @@ struct Judgement {
   bool weakened = false;
 };
 
+/// Whether a warning with this code takes something from a pass: see Judgement::weakened.
+bool weakens(std::string_view code);
 /// The command exited by itself with 0.
 bool succeeded(const sandbox::RunResult& run);
 /// test_deps succeeded and left an image to run the test from.

@@ -1,4 +1,5 @@
 #include "service/policy_document.hpp"
+#include "service/result_agreement.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -47,6 +48,26 @@ class ChecksTest : public ServiceTest {
     return nullptr;
   }
 };
+
+TEST_F(ChecksTest, AgreeWithTheStatementOrAreNotGivenAgain) {
+  const auto job = verify_hostile();
+  const auto statement = json::parse(job.statement), result = result_of(job);
+  EXPECT_EQ(disagreement(result, statement), std::nullopt);
+  const auto changed = [&](const char* pointer, json value) {
+    auto other = result;
+    other[json::json_pointer(pointer)] = std::move(value);
+    return disagreement(other, statement).value_or("nothing");
+  };
+  ASSERT_FALSE(result["checkRows"].empty());
+  EXPECT_EQ(changed("/checkRows/0/note", "harmless"), "checkRows");
+  EXPECT_EQ(changed("/checkRows", json::array()), "checkRows");
+  EXPECT_EQ(changed("/result/checks/flagged", false), "result.checks.flagged");
+  EXPECT_EQ(changed("/result/checks/digest", std::string(64, '0')), "result.checks.digest");
+  EXPECT_EQ(changed("/result/checks/profile", "other-v1"), "result.checks.profile");
+  EXPECT_EQ(changed("/result/checks/failed", 0), "result.checks");
+  EXPECT_EQ(changed("/result/checks/passed", 0), "result.checks.passed");
+  EXPECT_EQ(changed("/warnings", json::array()), "warnings");
+}
 
 TEST_F(ChecksTest, KeepTheTwoQuestionsApart) {
   const auto job = verify_hostile();

@@ -1,6 +1,7 @@
 #include <functional>
 
 #include "service/policy_document.hpp"
+#include "service/result_agreement.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/sha2.hpp"
@@ -61,6 +62,25 @@ class SandboxChecksTest : public ServiceTest {
   bool broken_syntax_ = false;
   std::string reported_;  ///< by a test that the package then holds
 };
+
+TEST_F(SandboxChecksTest, AgreeWithTheStatementOrAreNotGivenAgain) {
+  broken_syntax_ = true;
+  const auto job = verify(kTested);
+  const auto statement = json::parse(job.statement), result = result_of(job);
+  EXPECT_EQ(disagreement(result, statement), std::nullopt);
+  const auto changed = [&](const char* pointer, json value) {
+    auto other = result;
+    other[json::json_pointer(pointer)] = std::move(value);
+    return disagreement(other, statement).value_or("nothing");
+  };
+  EXPECT_EQ(changed("/sandboxRows/0/note", "harmless"), "sandboxRows");
+  EXPECT_EQ(changed("/result/checks/sandbox/profile", "other-v1"), "result.checks.sandbox.profile");
+  EXPECT_EQ(changed("/result/checks/sandbox/digest", std::string(64, '0')), "result.checks.sandbox.digest");
+  EXPECT_EQ(changed("/result/checks/sandbox/image", "other"), "result.checks.sandbox.image");
+  EXPECT_EQ(changed("/result/checks/sandbox/imageId", "sha256:0"), "result.checks.sandbox.imageId");
+  EXPECT_EQ(changed("/result/checks/sandbox/failed", 0), "result.checks.sandbox");
+  EXPECT_EQ(changed("/warnings", json::array()), "warnings");
+}
 
 TEST_F(SandboxChecksTest, AreMadeForASkillWithoutATest) {
   const auto job = verify("");
