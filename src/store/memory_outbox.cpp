@@ -52,9 +52,12 @@ awaitable<Result<std::vector<Delivery>>> MemoryOutbox::due(Time now, std::size_t
 
 awaitable<Result<WaitingDeliveries>> MemoryOutbox::waiting() {
   WaitingDeliveries waiting;
+  std::set<std::pair<std::string, std::string>> earlier;  // job and URL
   for (const auto& [number, delivery] : deliveries_) {
     if (delivery.state != DeliveryState::pending) continue;
-    waiting.earliest = std::min(waiting.earliest.value_or(delivery.next_attempt_at), delivery.next_attempt_at);
+    const bool first = earlier.emplace(delivery.job, delivery.target.url).second;
+    if (first)
+      waiting.earliest = std::min(waiting.earliest.value_or(delivery.next_attempt_at), delivery.next_attempt_at);
     waiting.latest = std::max(waiting.latest.value_or(delivery.next_attempt_at), delivery.next_attempt_at);
   }
   co_return waiting;

@@ -22,6 +22,38 @@ using test::ScriptedServer;
 const std::string kSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const std::string kOldSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Counts what the sender asks of another outbox.
+class CountingOutbox final : public store::Outbox {
+ public:
+  explicit CountingOutbox(store::Outbox& inner) : inner_(inner) {}
+  int looks = 0, launches = 0;
+
+  core::awaitable<Result<std::vector<store::Delivery>>> due(core::Time now, std::size_t per_host) override {
+    ++launches;
+    return inner_.due(now, per_host);
+  }
+  core::awaitable<Result<store::WaitingDeliveries>> waiting() override {
+    ++looks;
+    return inner_.waiting();
+  }
+  core::awaitable<Result<void>> settle(std::string id, store::Attempted attempted) override {
+    return inner_.settle(std::move(id), std::move(attempted));
+  }
+  core::awaitable<Result<void>> pull_forward(core::Time horizon, core::Time now) override {
+    return inner_.pull_forward(horizon, now);
+  }
+  core::awaitable<Result<std::vector<store::Delivery>>> list(store::DeliveryFilter filter) override {
+    return inner_.list(std::move(filter));
+  }
+  core::awaitable<Result<store::Delivery>> redeliver(std::string id, core::Time now) override {
+    return inner_.redeliver(std::move(id), now);
+  }
+  core::awaitable<Result<std::uint64_t>> forget(core::Time time) override { return inner_.forget(time); }
+
+ private:
+  store::Outbox& inner_;
+};
+
 class WebhookSenderTest : public testing::Test {
  protected:
   WebhookSenderTest() : scratch_(std::filesystem::temp_directory_path() / ("svtest-" + core::random_hex(8))) {
@@ -133,6 +165,21 @@ TEST_F(WebhookSenderTest, TriesAgainUnderTheSameIdAndInOrder) {
     EXPECT_EQ(requests[static_cast<std::size_t>(i)].header("webhook-id"), requests[0].header("webhook-id"));
   }
   EXPECT_EQ(requests[3].body, "job.completed " + job) << "the end is told after the beginning";
+}
+
+TEST_F(WebhookSenderTest, WhatWaitsForARetryBeforeItIsNoStoreInTrouble) {
+  const ScriptedServer server([](const test::ReceivedRequest&) { return Reply::with(500); });
+  add_job(server.url(), true);
+  CountingOutbox outbox(store_->outbox());
+  sender_ = std::make_unique<WebhookSender>(io_.get_executor(), clock_, outbox, options_, "tests/1");
+  sender_->start();
+  until([](const store::Delivery& delivery) { return delivery.attempts == (delivery.event == "job.started" ? 1 : 0); });
+  // The look after the failure has ended when the next one begins.
+  until([&](const store::Delivery&) { return outbox.looks >= 2; });
+  sender_->wake();
+  until([&](const store::Delivery&) { return outbox.looks >= 3; });
+  stop();
+  EXPECT_EQ(outbox.launches, 1) << "the end may not go before the beginning, whose retry is not due";
 }
 
 TEST_F(WebhookSenderTest, FollowsNoRedirect) {

@@ -146,8 +146,23 @@ TEST_P(OutboxContract, WaitsUntilTheNextAttempt) {
   EXPECT_EQ(again[0].last_status, 500);
   EXPECT_EQ(again[0].last_error, "answered 500");
   const auto waiting = await(io_, store_->outbox().waiting());
-  EXPECT_EQ(waiting->earliest, at(3'000));
+  EXPECT_EQ(waiting->earliest, at(9'000)) << "what follows may not go before";
   EXPECT_EQ(waiting->latest, at(9'000));
+}
+
+TEST_P(OutboxContract, TheEarliestIsOfThoseThatMayGo) {
+  const auto waiting = [this] { return await(io_, store_->outbox().waiting()).value(); };
+  EXPECT_FALSE(waiting().earliest);
+  run();
+  settle(due()[0].id, DeliveryState::pending, at(9'000));
+  EXPECT_EQ(waiting().earliest, at(9'000));
+  run();
+  EXPECT_EQ(waiting().earliest, at(2'000)) << "of another job";
+  settle(due(at(8'999))[0].id, DeliveryState::delivered);
+  EXPECT_EQ(waiting().earliest, at(3'000)) << "nothing is before it any more";
+  settle(due(at(8'999))[0].id, DeliveryState::delivered);
+  EXPECT_EQ(waiting().earliest, at(9'000));
+  EXPECT_EQ(waiting().latest, at(9'000));
 }
 
 TEST_P(OutboxContract, AClockThatWasSetBackHoldsNothingUp) {

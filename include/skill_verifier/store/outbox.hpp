@@ -78,7 +78,9 @@ struct DeliveryFilter {
 };
 
 struct WaitingDeliveries {
-  std::optional<Time> earliest, latest;  ///< next attempts of those that are pending
+  /// Next attempt of those that may go: pending, and nothing to the same job's URL before them is.
+  std::optional<Time> earliest;
+  std::optional<Time> latest;  ///< of all that are pending
 };
 
 /// Deliveries of a JobStore. They outlive their job's removal. Promises and errors as of JobStore, and not_found
