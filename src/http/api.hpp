@@ -83,7 +83,7 @@ class Api {
 
   // submit.cpp
   awaitable<Response> submit(Request& request);
-  awaitable<Response> submit_once(Request& request, std::optional<std::string> key, KeyInFlight* in_flight);
+  awaitable<Response> submit_once(Request& request, std::optional<std::string> key, std::string id);
   /// Whether to go on with a submission of which so much is known.
   Result<void> check_room(const SubmissionForm& form, const Request& request) const;
   awaitable<Result<std::string>> read_text(Request& request, std::uint64_t limit);

@@ -15,6 +15,7 @@ using core::awaitable;
 struct Backend {
   std::function<Result<void>(const service::Submission&)> check_room;
   std::function<awaitable<Result<store::Job>>(service::Submission)> submit;
+  std::function<awaitable<Result<std::optional<std::string>>>(service::Submission)> keyed_job;
   std::function<awaitable<Result<store::Job>>(std::string)> find;
   std::function<awaitable<Result<store::Job>>(std::string, core::Duration)> wait;
   std::function<std::optional<service::JobTiming>(const std::string&)> timing;

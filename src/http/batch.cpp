@@ -68,7 +68,7 @@ awaitable<Response> Api::submit_batch(Request& request) {
     const KeyOfOwner place{client_of(request), "batch " + **key};
     if (const auto found = keys_.find(place); found != keys_.end())
       co_return refuse(key_in_flight(found->second), request);
-    in_flight.emplace(keys_, place);
+    in_flight.emplace(keys_, place, std::string());
   }
   std::optional<ByteBudget::Reservation> held;
   auto submissions = co_await receive_batch(request, held);

@@ -17,13 +17,15 @@ Result<std::optional<std::string>> idempotency_key(const RequestHead& head) {
   return std::optional(std::move(key));
 }
 
-Problem key_in_flight(const std::optional<std::string>& job) {
+Problem key_in_flight(const std::string& job) {
+  const bool one = !job.empty();
   Problem problem(409, "idempotency_key_in_flight",
-                  job ? "the first request with this Idempotency-Key is being taken in as job " + *job
+                  one ? "the first request with this Idempotency-Key is being taken in as job " + job
                       : "the first request with this Idempotency-Key is still being received or taken in",
-                  job ? "look at the job" : "send it again in a moment");
+                  one ? "look at the job; as long as there is none, send the request again in a moment"
+                      : "send it again in a moment");
   problem.retry_after = 1;
-  problem.job = job.value_or("");
+  problem.job = job;
   return problem;
 }
 

@@ -12,18 +12,18 @@ namespace skill_verifier::http {
 
 /// Who asks (client_of) and the Idempotency-Key: two clients do not meet by chance.
 using KeyOfOwner = std::pair<std::string, std::string>;
-/// The requests with an Idempotency-Key that are being answered now, with the job where there is one already.
-using KeysInFlight = std::map<KeyOfOwner, std::optional<std::string>>;
+/// The requests with an Idempotency-Key that are being answered now, with the id that the job will have if it is taken
+/// in; empty for a batch.
+using KeysInFlight = std::map<KeyOfOwner, std::string>;
 
 /// Holds a key while its request is answered.
 class KeyInFlight {
  public:
-  KeyInFlight(KeysInFlight& keys, KeyOfOwner key)
-      : keys_(keys), place_(keys.emplace(std::move(key), std::nullopt).first) {}
+  KeyInFlight(KeysInFlight& keys, KeyOfOwner key, std::string job)
+      : keys_(keys), place_(keys.emplace(std::move(key), std::move(job)).first) {}
   KeyInFlight(const KeyInFlight&) = delete;
   KeyInFlight& operator=(const KeyInFlight&) = delete;
   ~KeyInFlight() { keys_.erase(place_); }
-  void set_job(const std::string& id) { place_->second = id; }
 
  private:
   KeysInFlight& keys_;
@@ -34,7 +34,7 @@ class KeyInFlight {
 /// empty, too long, not printable ASCII or given twice.
 Result<std::optional<std::string>> idempotency_key(const RequestHead& head);
 
-/// 409 for a key whose first request is not answered yet.
-Problem key_in_flight(const std::optional<std::string>& job);
+/// 409 for a key whose first request is not answered yet. `job` is what it is about; empty: not one job.
+Problem key_in_flight(const std::string& job);
 
 }  // namespace skill_verifier::http

@@ -9,6 +9,7 @@ Backend backend_of(service::Service& service) {
   Backend backend;
   backend.check_room = [&service](const service::Submission& submission) { return service.check_room(submission); };
   backend.submit = [&service](service::Submission submission) { return service.submit(std::move(submission)); };
+  backend.keyed_job = [&service](service::Submission submission) { return service.keyed_job(std::move(submission)); };
   backend.find = [&service](std::string id) { return service.find(std::move(id)); };
   backend.wait = [&service](std::string id, core::Duration limit) { return service.wait(std::move(id), limit); };
   backend.timing = [&service](const std::string& id) { return service.timing(id); };

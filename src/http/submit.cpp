@@ -183,13 +183,21 @@ Problem submit_problem(const Error& error) {
 awaitable<Response> Api::submit(Request& request) {
   auto key = idempotency_key(request.head);
   if (!key) co_return refuse(Problem(key.error()), request);
-  if (!*key) co_return co_await submit_once(request, {}, nullptr);
+  // Chosen before there is a job: who asks with the same key meanwhile is told where it will be.
+  auto id = core::new_job_id();
+  if (!*key) co_return co_await submit_once(request, {}, std::move(id));
   // Found out before the body is read: a client that is too eager does not send it twice.
   const KeyOfOwner place{client_of(request), **key};
-  if (const auto found = keys_.find(place); found != keys_.end())
-    co_return refuse(key_in_flight(found->second), request);
-  KeyInFlight in_flight(keys_, place);
-  co_return co_await submit_once(request, std::move(*key), &in_flight);
+  if (const auto found = keys_.find(place); found != keys_.end()) {
+    const std::string wanted = found->second;
+    auto asking = to_submission({}, request);
+    asking.idempotency_key = std::move(*key);
+    // Where the key stands for a job already, the request in flight makes none.
+    const auto known = co_await backend_.keyed_job(std::move(asking));
+    co_return refuse(key_in_flight(known && *known ? **known : wanted), request);
+  }
+  const KeyInFlight in_flight(keys_, place, id);
+  co_return co_await submit_once(request, std::move(*key), std::move(id));
 }
 
 awaitable<Result<std::string>> Api::read_text(Request& request, std::uint64_t limit) {
@@ -208,7 +216,7 @@ Result<void> Api::check_room(const SubmissionForm& form, const Request& request)
   return backend_.check_room(known);
 }
 
-awaitable<Response> Api::submit_once(Request& request, std::optional<std::string> key, KeyInFlight* in_flight) {
+awaitable<Response> Api::submit_once(Request& request, std::optional<std::string> key, std::string id) {
   const auto refused = [&request](const Error& error) {
     return problem_response(submit_problem(error), request.head.path, request.id);
   };
@@ -227,8 +235,7 @@ awaitable<Response> Api::submit_once(Request& request, std::optional<std::string
   auto submission = co_await receive(request, std::string(request.head.field("Content-Type")), std::move(*form), held);
   if (!submission) co_return refused(submission.error());
   submission->idempotency_key = std::move(key);
-  submission->id = core::new_job_id();
-  if (in_flight) in_flight->set_job(submission->id);
+  submission->id = std::move(id);
   const auto job = co_await backend_.submit(std::move(*submission));
   if (!job) co_return refused(job.error());
   Response response;

@@ -92,6 +92,14 @@ Result<void> Service::check_room(const Submission& submission) {
   return room;
 }
 
+awaitable<Result<std::optional<std::string>>> Service::keyed_job(Submission submission) {
+  if (!submission.idempotency_key) co_return std::optional<std::string>();
+  const std::string lane = Scheduler::lane_of(submission.owner, submission.client);
+  SKILL_VERIFIER_CO_TRY(const auto known,
+                        co_await impl_->store.find_key(lane, *submission.idempotency_key, impl_->clock.now()));
+  co_return known ? std::optional(known->id) : std::nullopt;
+}
+
 awaitable<Result<store::Job>> Service::Impl::accept(std::string id, Submission submission, std::filesystem::path pack) {
   if (scheduler.draining()) co_return draining();
   if (auto valid = check_submission(submission); !valid) co_return valid.error();

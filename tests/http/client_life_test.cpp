@@ -119,17 +119,47 @@ TEST(Idempotency, TheSameKeyInFlightIs409AndFreeAfterwards) {
   EXPECT_EQ(post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n").status, 202);
 }
 
-TEST(Idempotency, TheKeyIsHeldWhileTheBodyArrives) {
-  TestServer server;
-  Client first(server.port());
-  first.send(
+/// The head of a submission under the key `k`, whose body waits to be asked for.
+void announce(Client& client) {
+  client.send(
       "POST /verify HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\n"
       "Expect: 100-continue\r\nContent-Length: " +
       std::to_string(kPath.size()) + "\r\n\r\n");
-  EXPECT_EQ(first.read_head().status, 100);
-  EXPECT_EQ(post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n").status, 409);
+  EXPECT_EQ(client.read_head().status, 100);
+}
+
+TEST(Idempotency, TheKeyIsHeldWhileTheBodyArrives) {
+  TestServer server;
+  Client first(server.port());
+  announce(first);
+  const auto early = post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n");
+  const std::string id = problem_of(early, 409)["jobId"];
+  EXPECT_EQ(early.header("Location"), "/verify/" + id) << "where the job will be";
+  EXPECT_EQ(get(server.port(), "/verify/" + id).status, 404) << "there is none yet";
   first.send(kPath);
   EXPECT_EQ(first.read().status, 202);
+  server.run([&id](FakeBackend& backend) { EXPECT_EQ(backend.received.at(0).submission.id, id); });
+}
+
+TEST(Idempotency, AKeyWhoseFirstRequestFailedIsFreeForAnotherJob) {
+  TestServer server;
+  Client first(server.port());
+  announce(first);
+  const std::string id = problem_of(post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n"), 409)["jobId"];
+  first.send(std::string(kPath.size(), '{'));
+  EXPECT_EQ(first.read().status, 400);
+  EXPECT_EQ(post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n").status, 202);
+  server.run([&id](FakeBackend& backend) { EXPECT_NE(backend.received.at(0).submission.id, id); });
+}
+
+TEST(Idempotency, AKeyInFlightThatStandsForAJobNamesThatJob) {
+  TestServer server;
+  server.run([](FakeBackend& backend) { backend.keyed["k"] = test::make_job(kId, store::JobState::running); });
+  Client again(server.port());
+  announce(again);
+  const auto answer = post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n");
+  EXPECT_EQ(problem_of(answer, 409)["jobId"], kId) << "the request in flight is a repetition";
+  EXPECT_EQ(answer.header("Location"), "/verify/" + kId);
 }
 
 TEST(Idempotency, AProblemNamesTheJobThatIsThereAlready) {
@@ -139,7 +169,7 @@ TEST(Idempotency, AProblemNamesTheJobThatIsThereAlready) {
   EXPECT_EQ(body["statusUrl"], "/verify/" + kId);
   EXPECT_THAT(problem_response(problem, "/verify", "r").headers,
               testing::Contains(testing::Pair("Location", "/verify/" + kId)));
-  EXPECT_FALSE(json::parse(problem_json(key_in_flight({}), "/verify", "r")).contains("jobId"));
+  EXPECT_FALSE(json::parse(problem_json(key_in_flight(""), "/verify", "r")).contains("jobId"));
 }
 
 TEST(Batch, EachPathIsAnsweredByItself) {

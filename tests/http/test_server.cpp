@@ -57,6 +57,7 @@ FakeBackend::FakeBackend(asio::any_io_executor executor) : changed_(std::move(ex
 http::Backend FakeBackend::calls() {
   http::Backend calls;
   calls.submit = [this](service::Submission submission) { return submit(std::move(submission)); };
+  calls.keyed_job = [this](service::Submission submission) { return keyed_job(std::move(submission)); };
   calls.find = [this](std::string id) { return find(std::move(id)); };
   calls.wait = [this](std::string id, core::Duration limit) { return wait(std::move(id), limit); };
   calls.timing = [this](const std::string& id) {
@@ -107,6 +108,12 @@ core::awaitable<Result<store::Delivery>> FakeBackend::redeliver(std::string id) 
   if (deliveries.front().state == store::DeliveryState::pending)
     co_return Error(Errc::conflict, "delivery_pending", "it is still being tried");
   co_return deliveries.front();
+}
+
+core::awaitable<Result<std::optional<std::string>>> FakeBackend::keyed_job(service::Submission submission) {
+  maybe_throw();
+  const auto found = keyed.find(submission.idempotency_key.value_or(""));
+  co_return found == keyed.end() ? std::nullopt : std::optional(found->second.id);
 }
 
 core::awaitable<std::optional<attest::Appraisal>> FakeBackend::give_appraisal() {

@@ -63,6 +63,7 @@ class FakeBackend {
 
  private:
   core::awaitable<Result<store::Job>> submit(service::Submission submission);
+  core::awaitable<Result<std::optional<std::string>>> keyed_job(service::Submission submission);
   core::awaitable<Result<store::Job>> find(std::string id);
   core::awaitable<Result<store::Job>> wait(std::string id, core::Duration limit);
   core::awaitable<Result<std::vector<store::JobSummary>>> list(store::JobFilter filter);

@@ -101,6 +101,8 @@ TEST_F(ClientLifeTest, TheSameKeyAndRequestGiveTheSameJob) {
   EXPECT_EQ(two.id, one.id);
   wait(one.id);
   EXPECT_EQ(accepted(keyed(path)).id, one.id) << "also when it has ended";
+  EXPECT_EQ(*await(service_->keyed_job(keyed(path))), one.id);
+  EXPECT_FALSE(*await(service_->keyed_job(keyed(path, "unused"))));
   EXPECT_EQ(jobs(), 1u);
   EXPECT_NE(accepted(keyed(path, "other")).id, one.id);
   EXPECT_TRUE(spool_is_empty());

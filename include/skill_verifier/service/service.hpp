@@ -169,6 +169,9 @@ class Service {
   /// Nothing where an idempotency key or an earlier verdict may make a place needless. Errors: overloaded `queue_full`
   /// / `client_queue_full`, counted as refused submissions.
   Result<void> check_room(const Submission& submission);
+  /// Id of the job that the idempotency key of such a submission stands for now; only who asks and the key are looked
+  /// at.
+  awaitable<Result<std::optional<std::string>>> keyed_job(Submission submission);
   awaitable<Result<store::Job>> find(std::string id);
   /// Who may see the job. The cost does not depend on whether there is one.
   awaitable<Result<store::JobAccess>> access(std::string id);
