@@ -9,7 +9,6 @@ namespace skill_verifier::e2e {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kConfig = "tls: {dstack: true, port: 0, names: [verifier.test]}\n";
 
