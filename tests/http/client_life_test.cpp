@@ -135,7 +135,7 @@ TEST(Idempotency, TheKeyIsHeldWhileTheBodyArrives) {
   const auto early = post(server.port(), "/verify", kPath, "Idempotency-Key: k\r\n");
   const std::string id = problem_of(early, 409)["jobId"];
   EXPECT_EQ(early.header("Location"), "/verify/" + id) << "where the job will be";
-  EXPECT_EQ(get(server.port(), "/verify/" + id).status, 404) << "there is none yet";
+  EXPECT_EQ(test::get(server.port(), "/verify/" + id).status, 404) << "there is none yet";
   first.send(kPath);
   EXPECT_EQ(first.read().status, 202);
   server.run([&id](FakeBackend& backend) { EXPECT_EQ(backend.received.at(0).submission.id, id); });
