@@ -67,6 +67,16 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+/// The numbers that nobody needs here. A reader that looks at them would take the file for no tar archive, and might
+/// find one of another format in it.
+bool has_numbers_only(BlockView block) {
+  constexpr std::pair<std::size_t, std::size_t> kIgnored[] = {{108, 8}, {116, 8}, {136, 12}, {329, 8}, {337, 8}};
+  return std::ranges::all_of(kIgnored, [&block](const auto& place) {
+    const std::string_view text = field(block, place.first, place.second);
+    return static_cast<unsigned char>(text.front()) == 0xff || parse_number(text).has_value();  // 0xff: negative
+  });
+}
+
 enum class Dialect { v7, posix, gnu };
 
 struct Header {
@@ -92,6 +102,8 @@ Result<Header> parse_header(const Block& block) {
   const auto mode = parse_number(field(block, 100, 8));
   const auto size = parse_number(field(block, 124, 12));
   if (!mode || !size) return about("archive_unreadable", name, "has a tar header whose mode or size is not a number");
+  if (!has_numbers_only(block))
+    return about("archive_unreadable", name, "has a tar header whose owner, time or device is not a number");
   header.mode = *mode;
   header.size = *size;
   const std::string_view prefix = until_nul(field(block, 345, 155));

@@ -78,6 +78,7 @@ std::string tar_member(const TarMember& member) {
   place(header, 157, member.link_target);
   place(header, 257, member.magic);
   place(header, 345, member.prefix);
+  place(header, member.other.first, member.other.second);
   const auto sum = std::accumulate(header.begin(), header.end(), 0u,
                                    [](unsigned total, char c) { return total + static_cast<unsigned char>(c); });
   place(header, 148, octal(sum, 6) + std::string("\0 ", 2));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// Archives made by hand, byte by byte, so that a test can break one thing at a time. Independent of the readers.
@@ -20,7 +21,8 @@ struct TarMember {
       "ustar\0"
       "00",
       8);
-  std::optional<std::string> size_field = {};  ///< raw bytes instead of the body's length
+  std::optional<std::string> size_field = {};      ///< raw bytes instead of the body's length
+  std::pair<std::size_t, std::string> other = {};  ///< raw bytes at some other place of the header
 };
 
 /// One member: header, body, padding.

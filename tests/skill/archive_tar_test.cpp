@@ -57,6 +57,17 @@ TEST_F(TarImport, ReadsOldAndGnuHeaders) {
   EXPECT_EQ(read_file(*package, "gnu.txt", 100).value(), "abc");
 }
 
+TEST_F(TarImport, RefusesNumbersThatOthersStopAt) {
+  TarMember member;
+  member.name = "a";
+  for (const std::size_t place : {108u, 116u, 136u, 329u, 337u}) {
+    member.other = {place, "00\xd0\xcf"};
+    EXPECT_EQ(refusal_of(tar_member(member), "'a'"), "archive_unreadable") << place;
+    member.other = {place, "\xff\xff\xff\xff\xff\xff\xff\xfe"};
+    EXPECT_EQ(refusal(tar({tar_member(member)})), "accepted") << place << ": before 1970, for a time";
+  }
+}
+
 TEST_F(TarImport, JoinsPrefixAndName) {
   TarMember member;
   member.name = "name.txt";
