@@ -43,7 +43,8 @@ class Parser final : public http::basic_parser<false> {
  private:
   void on_request_impl(http::verb, string_view, string_view, int, ErrorCode&) override {}
 
-  void on_response_impl(int status, string_view, int version, ErrorCode&) override {
+  void on_response_impl(int status, string_view, int version, ErrorCode& error) override {
+    if (status < 100) error = http::error::bad_status;  // Beast takes any three digits
     response.status = status;
     version_ = version;
     streaming_ = options_.on_chunk && status < 400;

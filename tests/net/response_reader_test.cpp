@@ -120,6 +120,7 @@ TEST(ResponseReader, RefusesWhatIsNotHttp) {
                            "HTTP/2.0 200 OK\r\n\r\n",
                            "HTTP/1.1 20 OK\r\n\r\n",
                            "HTTP/1.1 abc OK\r\n\r\n",
+                           "HTTP/1.1 099 Continue\r\n\r\n",
                            "SSH-2.0-OpenSSH_9.2\r\n",
                            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
                            "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
