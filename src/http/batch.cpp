@@ -100,6 +100,7 @@ awaitable<Response> Api::submit_batch(Request& request) {
   while (!done)
     done = co_await group.wait(kLookAgain);
   std::vector<Gate::Audited> audited;
+  audited.reserve(items.size());
   for (const auto& item : items)
     audited.push_back(item.job ? Gate::Audited{202, {}, item.job->id}
                                : Gate::Audited{item.problem->status, item.problem->code, {}});
