@@ -12,9 +12,7 @@
 namespace skill_verifier::e2e {
 namespace {
 
-const std::string kClosed =
-    "access: {submit: key, cancel: key, list: key}\nrate: {address: 5/h}\nproxies: {trusted: [127.0.0.1]}\n"
-    "workers: 1\npool: {max: 0}\n";
+const std::string kClosed = "access: {submit: key, cancel: key, list: key}\nworkers: 1\npool: {max: 0}\n";
 
 class Keys : public testing::Test {
  protected:
@@ -336,7 +334,7 @@ TEST_F(Keys, AreMadeBeforeTheFirstStart) {
 }
 
 TEST_F(Keys, AnAddressBehindTheProxyIsLimited) {
-  Daemon daemon(kClosed);
+  Daemon daemon(kClosed + "rate: {address: 5/h}\nproxies: {trusted: [127.0.0.1]}\n");
   const auto from = [&](const std::string& address) {
     return daemon.curl("/verify/" + std::string(32, '0'), {"-H", "X-Forwarded-For: " + address});
   };
