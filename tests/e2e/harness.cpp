@@ -219,6 +219,13 @@ std::string Daemon::instance() const {
   return text;
 }
 
+Json Answer::json() const {
+  Json parsed = Json::parse(body, nullptr, false);
+  if (parsed.is_discarded())
+    throw std::runtime_error("answer " + std::to_string(status) + " is no JSON: " + body.substr(0, 500));
+  return parsed;
+}
+
 Answer Daemon::curl(const std::string& path, std::vector<std::string> arguments) const {
   const TempDir scratch;
   std::vector<std::string> argv = {"curl",       "-sS",

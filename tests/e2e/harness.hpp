@@ -82,7 +82,8 @@ struct Answer {
   int status = 0;
   std::string headers;
   std::string body;
-  Json json() const { return Json::parse(body); }
+  /// Throws with what came instead where that is no JSON, e.g. what curl said.
+  Json json() const;
 };
 
 /// The daemon with a configuration of its own.
