@@ -52,11 +52,7 @@ Result<void> ChunkedBody::step(char byte) {
     case State::size:
       return on_size(byte);
     case State::extension:
-      if (byte == '\r') return expect(byte, '\r', State::size_end);
-      if (!is_text(byte)) return malformed("a control character in a chunk extension");
-      if (++extensions_ > kMaxExtensions)
-        return malformed(fmt::format("chunk extensions of more than {} bytes", kMaxExtensions));
-      return {};
+      return on_extension(byte);
     case State::size_end:
       SKILL_VERIFIER_TRY_VOID(expect(byte, '\n', State::data));
       return end_of_size();
@@ -86,6 +82,20 @@ Result<void> ChunkedBody::on_size(char byte) {
   }
   if (byte != '\r') return malformed("a chunk size is hexadecimal digits, then ';' or CR LF");
   state_ = State::size_end;
+  return {};
+}
+
+Result<void> ChunkedBody::on_extension(char byte) {
+  if (byte == '\r') {
+    // To some readers a quoted string goes on over the line's end.
+    if (quoted_) return malformed("an open quote in a chunk extension");
+    return expect(byte, '\r', State::size_end);
+  }
+  if (!is_text(byte)) return malformed("a control character in a chunk extension");
+  if (++extensions_ > kMaxExtensions)
+    return malformed(fmt::format("chunk extensions of more than {} bytes", kMaxExtensions));
+  if (byte == '"' && !escaped_) quoted_ = !quoted_;
+  escaped_ = quoted_ && byte == '\\' && !escaped_;
   return {};
 }
 

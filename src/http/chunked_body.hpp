@@ -48,6 +48,7 @@ class ChunkedBody {
 
   Result<void> step(char byte);
   Result<void> on_size(char byte);
+  Result<void> on_extension(char byte);
   Result<void> on_trailer(char byte);
   Result<void> end_of_size();
   Result<void> expect(char byte, char wanted, State next);
@@ -59,6 +60,8 @@ class ChunkedBody {
   std::size_t digits_ = 0;
   std::size_t extensions_ = 0;
   std::size_t trailers_ = 0;
+  bool quoted_ = false;   ///< in a quoted string of an extension
+  bool escaped_ = false;  ///< after a backslash there
 };
 
 }  // namespace skill_verifier::http

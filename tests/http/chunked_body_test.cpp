@@ -72,6 +72,10 @@ TEST(ChunkedBody, DropsExtensionsAndTrailers) {
   EXPECT_TRUE(taken.done);
 }
 
+TEST(ChunkedBody, KnowsTheEndOfAQuote) {
+  EXPECT_EQ(take("2;a=\"\\\\\"\r\nhi\r\n0;b=\"\\\"\"\r\n\r\n").data, "hi");
+}
+
 TEST(ChunkedBody, IsNotDoneBeforeItsLastLine) {
   const std::string whole = "2\r\nhi\r\n0\r\nA: b\r\n\r\n";
   for (std::size_t length = 0; length < whole.size(); ++length)
@@ -89,6 +93,8 @@ TEST(ChunkedBody, RefusesWhatCouldBeReadOtherwise) {
   expect_malformed("5\rhello", "a CR without LF");
   expect_malformed("5;a\nhello", "control character in a chunk extension");
   expect_malformed("5;a\r\r\n", "a CR without LF");
+  expect_malformed("5;a=\"b\r\nhello\r\n", "an open quote");
+  expect_malformed("5;a=\"b\\\"\r\nhello\r\n", "an open quote");
   expect_malformed("5\r\nhello!\r\n", "longer than its size");
   expect_malformed("5\r\nhello\n0\r\n\r\n", "longer than its size");
   expect_malformed("0\r\n folded: x\r\n\r\n", "a trailer is a name");
