@@ -45,6 +45,7 @@ std::optional<int> wait_child(pid_t pid, std::chrono::milliseconds limit) {
 
 pid_t spawn(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env, int out, int err) {
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const std::string& argument : argv)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
