@@ -28,8 +28,8 @@ Result<std::vector<store::KeyRow>> configured_keys(const Config& config);
 /// Those of them that can be had; `faults` gets what is wrong with the others.
 std::vector<store::KeyRow> configured_keys(const Config& config, std::vector<std::string>& faults);
 
-/// What is wrong with who may read or change the file of a key, to follow its name: `can be read by others …`; empty
-/// where nothing is, or where there is no such file. Blocking.
+/// What is wrong with who may read or change the file of a key, to follow its name: `can be read by every user …`;
+/// empty where nothing is, or where there is no such file. Blocking.
 std::string exposure_of(const std::string& file);
 /// The same of every key_file= of keys.configured, for a log. No fault: whether there are others is not seen from here.
 std::vector<std::string> exposed_key_files(const Config& config);

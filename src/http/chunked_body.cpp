@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "http/request_check.hpp"
 
@@ -12,13 +14,6 @@ namespace {
 Error malformed(std::string_view what) {
   return Error(Errc::invalid_argument, "body_malformed", fmt::format("malformed chunked encoding: {}", what),
                "send it with a Content-Length");
-}
-
-int digit(char byte) {
-  if (byte >= '0' && byte <= '9') return byte - '0';
-  if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-  if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-  return -1;
 }
 
 bool is_text(char byte) {
@@ -62,17 +57,24 @@ Result<void> ChunkedBody::step(char byte) {
       return expect(byte, '\n', State::size);
     case State::last_line_feed:
       return expect(byte, '\n', State::done);
-    default:
+    case State::trailer:
+    case State::trailer_name:
+    case State::trailer_value:
+    case State::trailer_end:
       return on_trailer(byte);
+    case State::data:
+    case State::done:
+      break;  // not framing
   }
+  return {};
 }
 
 Result<void> ChunkedBody::on_size(char byte) {
-  const int value = digit(byte);
-  if (value >= 0) {
+  std::uint8_t value = 0;
+  if (std::from_chars(&byte, &byte + 1, value, 16).ec == std::errc()) {
     if (++digits_ > kMaxSizeDigits)
       return malformed(fmt::format("a chunk size of more than {} digits", kMaxSizeDigits));
-    chunk_ = chunk_ << 4 | static_cast<std::uint64_t>(value);
+    chunk_ = chunk_ << 4 | value;
     return {};
   }
   if (digits_ == 0) return malformed("a chunk without a size");

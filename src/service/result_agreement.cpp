@@ -1,6 +1,7 @@
 #include "service/result_agreement.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -84,10 +85,10 @@ class Comparison {
   }
 
  private:
-  void expect(const char* member, bool equal) {
+  void expect(const std::string& member, bool equal) {
     if (!equal && !first_) first_ = member;
   }
-  void expect(const char* member, const Json& expected) {
+  void expect(const std::string& member, const Json& expected) {
     expect(member, at(result_, "/" + as_path(member)) == expected);
   }
   static std::string as_path(std::string member) {
@@ -168,17 +169,23 @@ class Comparison {
     expect("tests", failed == reported(failed_) && passed == reported(passed_));
   }
 
+  /// Both kinds of checks: `profile` is the statement's entry, `list` and `figures` are the result's members.
+  void compare_profile(const Json& profile, const std::string& list, const std::string& figures,
+                       std::initializer_list<const char*> counted) {
+    const Json rows = at(result_, "/" + list);
+    expect(list, profile.is_null() ? rows.is_null() : at(profile, "/annotations/rowsSha256") == rows_digest(rows));
+    expect(figures + ".profile", at(profile, "/uri"));
+    expect(figures + ".digest", at(profile, "/digest/sha256"));
+    if (profile.is_null()) return;
+    for (const std::string outcome : counted)
+      expect(figures, at(result_, "/" + as_path(figures) + "/" + outcome) == rows_with(rows, outcome));
+  }
+
   void compare_checks() {
     const Json profile = entry(statement_, "profile");
-    const Json rows = at(result_, "/checkRows");
-    expect("checkRows",
-           profile.is_null() ? rows.is_null() : at(profile, "/annotations/rowsSha256") == rows_digest(rows));
-    expect("result.checks.profile", at(profile, "/uri"));
-    expect("result.checks.digest", at(profile, "/digest/sha256"));
+    compare_profile(profile, "checkRows", "result.checks", {"failed", "warned", "skipped"});
     expect("result.checks.flagged", at(profile, "/annotations/flagged"));
     if (profile.is_null()) return;
-    for (const char* const outcome : {"failed", "warned", "skipped"})
-      expect("result.checks", at(result_, std::string("/result/checks/") + outcome) == rows_with(rows, outcome));
     // Rows that passed are not among those that are kept: each is its whole check.
     const auto passed = std::ranges::count_if(passed_, [](const std::string& name) {
       return !name.starts_with("test_command") && name != "test_deps" && !name.starts_with("sandbox/");
@@ -188,18 +195,10 @@ class Comparison {
 
   void compare_sandbox_checks() {
     const Json profile = entry(statement_, "sandbox-checks");
-    const Json rows = at(result_, "/sandboxRows");
-    expect("sandboxRows",
-           profile.is_null() ? rows.is_null() : at(profile, "/annotations/rowsSha256") == rows_digest(rows));
-    expect("result.checks.sandbox.profile", at(profile, "/uri"));
-    expect("result.checks.sandbox.digest", at(profile, "/digest/sha256"));
+    compare_profile(profile, "sandboxRows", "result.checks.sandbox", {"passed", "warned", "failed", "skipped"});
     expect("result.checks.sandbox.image", at(profile, "/annotations/image"));
     expect("result.checks.sandbox.imageId",
            bare_id(at(result_, "/result/checks/sandbox/imageId")) == at(profile, "/annotations/imageSha256"));
-    if (profile.is_null()) return;
-    for (const char* const outcome : {"passed", "warned", "failed", "skipped"})
-      expect("result.checks.sandbox",
-             at(result_, std::string("/result/checks/sandbox/") + outcome) == rows_with(rows, outcome));
   }
 
   const Json& result_;

@@ -110,7 +110,7 @@ class SqliteKeyStore final : public KeyStore {
 Result<std::unique_ptr<KeyStore>> open_key_store(const fs::path& directory, Absent absent) {
   const fs::path file = directory / "jobs.db";
   std::error_code error;
-  if (absent == Absent::refuse && !fs::exists(file, error)) {
+  if (absent == Absent::refuse && !fs::exists(file, error) && !error) {
     return Error{Errc::not_found, "database_missing",
                  fmt::format("there is no database in data_dir '{}'", core::shorten(directory.string())),
                  "name the one that the service uses, with --data-dir or --config"};

@@ -52,6 +52,17 @@ class Keys : public testing::Test {
       if (status(daemon, "/jobs", key) == wanted) return true;
     return false;
   }
+  /// In the middle of a reload: whoever reads the file waits until somebody writes. Gives the end to write to.
+  static int reload_from_pipe(Daemon& daemon, const fs::path& file) {
+    fs::remove(file);
+    if (::mkfifo(file.c_str(), 0600) != 0) throw std::runtime_error("no pipe at " + file.string());
+    daemon.process().signal(SIGHUP);
+    while (daemon.process().running()) {
+      const int end = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+      if (end >= 0) return end;
+    }
+    throw std::runtime_error("ended by SIGHUP: " + daemon.process().log());
+  }
 };
 
 TEST_F(Keys, ComeAndGoWhileTheServiceRuns) {
@@ -194,13 +205,7 @@ TEST_F(Keys, InASlowFileHoldNobodyUp) {
   const fs::path file = secrets.write("key", first);
   Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
   EXPECT_EQ(status(daemon, "/jobs", first), 200);
-  // Whoever opens it waits until somebody writes.
-  fs::remove(file);
-  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
-  daemon.process().signal(SIGHUP);
-  int slow = -1;
-  while ((slow = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  const int slow = reload_from_pipe(daemon, file);
   EXPECT_EQ(status(daemon, "/jobs", first, {"--max-time", "10"}), 200) << "while the file is being read";
   EXPECT_THAT(daemon.process().log(), testing::Not(testing::HasSubstr("configuration reloaded")));
   ASSERT_EQ(::write(slow, second.data(), second.size()), static_cast<ssize_t>(second.size()));
@@ -214,12 +219,7 @@ TEST_F(Keys, InAFileThatNeverAnswersDoNotKeepTheServiceFromStopping) {
   const TempDir secrets;
   const fs::path file = secrets.write("key", "svk_0123456789abcdef_" + std::string(64, 'c'));
   Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
-  fs::remove(file);
-  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
-  daemon.process().signal(SIGHUP);
-  int held = -1;
-  while ((held = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  const int held = reload_from_pipe(daemon, file);
   EXPECT_EQ(daemon.stop(), 0);
   ::close(held);
   EXPECT_THAT(daemon.process().log(), testing::HasSubstr("stopped while a reload waited for a file"));
@@ -231,12 +231,7 @@ TEST_F(Keys, TakeOnEveryChangeThatWasAskedForDuringAReload) {
                     second = "svk_" + id + "_" + std::string(64, 'd');
   const fs::path file = secrets.write("key", first);
   Daemon daemon(kClosed, {{"SKILL_VERIFIER_KEYS_CONFIGURED", "name=ops scope=admin key_file=" + file.string()}});
-  fs::remove(file);
-  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
-  daemon.process().signal(SIGHUP);
-  int slow = -1;
-  while ((slow = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-    ASSERT_TRUE(daemon.process().running()) << daemon.process().log();
+  const int slow = reload_from_pipe(daemon, file);
   fs::remove(file);
   secrets.write("key", second);
   daemon.process().signal(SIGHUP);

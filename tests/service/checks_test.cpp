@@ -1,5 +1,4 @@
 #include "service/policy_document.hpp"
-#include "service/result_agreement.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/json.hpp"
@@ -9,10 +8,8 @@ namespace {
 
 using nlohmann::json;
 using testing::Contains;
-using testing::Each;
 using testing::IsEmpty;
 using testing::Not;
-using testing::StartsWith;
 
 const std::string kFlagged = "standard/exec/fetch-and-run-untrusted";
 
@@ -54,9 +51,7 @@ TEST_F(ChecksTest, AgreeWithTheStatementOrAreNotGivenAgain) {
   const auto statement = json::parse(job.statement), result = result_of(job);
   EXPECT_EQ(disagreement(result, statement), std::nullopt);
   const auto changed = [&](const char* pointer, json value) {
-    auto other = result;
-    other[json::json_pointer(pointer)] = std::move(value);
-    return disagreement(other, statement).value_or("nothing");
+    return disagreement_with(result, statement, pointer, std::move(value));
   };
   ASSERT_FALSE(result["checkRows"].empty());
   EXPECT_EQ(changed("/checkRows/0/note", "harmless"), "checkRows");

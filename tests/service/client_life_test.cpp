@@ -28,12 +28,7 @@ class ClientLifeTest : public ServiceTest {
   std::uint64_t jobs() { return *await(service_->total({})); }
 
   void use_cache() {
-    options_.cache = true;
-    sandbox::Image image;
-    image.reference = "alpine:latest";
-    image.id = "sha256:" + std::string(64, 'a');
-    sandbox_.known.insert_or_assign("alpine:latest", image);
-    start();
+    start_with_cache();
     path_ = make_skill();
   }
   store::Job again(bool fresh = false, std::optional<std::string> nonce = {}) {

@@ -7,12 +7,7 @@ namespace {
 class ResultAgreementTest : public ServiceTest {
  protected:
   void SetUp() override {
-    options_.cache = true;
-    sandbox::Image image;
-    image.reference = "alpine:latest";
-    image.id = "sha256:" + std::string(64, 'a');
-    sandbox_.known.insert_or_assign("alpine:latest", image);
-    start();
+    start_with_cache();
     path_ = make_skill();
   }
   store::Job again() {

@@ -1,7 +1,6 @@
 #include <functional>
 
 #include "service/policy_document.hpp"
-#include "service/result_agreement.hpp"
 #include "service/service_fixture.hpp"
 #include "skill_verifier/attest/statement.hpp"
 #include "skill_verifier/core/sha2.hpp"
@@ -69,9 +68,7 @@ TEST_F(SandboxChecksTest, AgreeWithTheStatementOrAreNotGivenAgain) {
   const auto statement = json::parse(job.statement), result = result_of(job);
   EXPECT_EQ(disagreement(result, statement), std::nullopt);
   const auto changed = [&](const char* pointer, json value) {
-    auto other = result;
-    other[json::json_pointer(pointer)] = std::move(value);
-    return disagreement(other, statement).value_or("nothing");
+    return disagreement_with(result, statement, pointer, std::move(value));
   };
   EXPECT_EQ(changed("/sandboxRows/0/note", "harmless"), "sandboxRows");
   EXPECT_EQ(changed("/result/checks/sandbox/profile", "other-v1"), "result.checks.sandbox.profile");

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "service/result_agreement.hpp"
 #include "skill_verifier/core/ids.hpp"
 #include "skill_verifier/service/service.hpp"
 #include "support/await.hpp"
@@ -186,6 +187,21 @@ class ServiceTest : public testing::Test {
     auto job = await(service_->find(id));
     EXPECT_TRUE(job) << job.error().message;
     return job ? *job : store::Job{};
+  }
+  /// A service that gives verdicts again.
+  void start_with_cache() {
+    options_.cache = true;
+    sandbox::Image image;
+    image.reference = "alpine:latest";
+    image.id = "sha256:" + std::string(64, 'a');
+    sandbox_.known.insert_or_assign("alpine:latest", image);
+    start();
+  }
+  /// What disagrees with `statement` when the result's member at `pointer` is `value`.
+  static std::string disagreement_with(nlohmann::json result, const nlohmann::json& statement, const char* pointer,
+                                       nlohmann::json value) {
+    result[nlohmann::json::json_pointer(pointer)] = std::move(value);
+    return disagreement(result, statement).value_or("nothing");
   }
   static nlohmann::json parse(const std::string& text) { return nlohmann::json::parse(text); }
   nlohmann::json result_of(const store::Job& job) {

@@ -48,10 +48,10 @@ bool has_read_only_root() {
   return ::access("/", W_OK) != 0 && errno == EROFS;
 }
 
-/// An address other than the loopback's is a way out, also without a route.
+/// An address other than the loopback's is a way out, also without a route; so is one that cannot be ruled out.
 bool has_ipv4_address() {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) return false;
+  if (!socket) return errno != EAFNOSUPPORT;
   ifreq found[kMostInterfaces] = {};
   ifconf request = {};
   request.ifc_len = sizeof found;
